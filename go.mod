@@ -1,0 +1,3 @@
+module barewire.example/websocket
+
+go 1.25
