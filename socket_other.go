@@ -1,0 +1,13 @@
+// This file stands for socket_unix.go on other systems.
+
+//go:build !unix
+
+package websocket
+
+import "errors"
+
+const rawReads = false
+
+func readSocket(uintptr, []byte) (n int, again bool, err error) {
+	return 0, false, errors.ErrUnsupported
+}
