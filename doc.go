@@ -1,0 +1,80 @@
+// Package websocket implements the WebSocket protocol, RFC 6455, on the
+// standard library alone. Its files can be copied into any module.
+//
+// # Three levels
+//
+// A [Conn] is a connection. A server gets one from [Handler] or
+// [Upgrader.Upgrade] behind net/http, or from a [Server] without it. Then it is
+// Read and Write, with a context each, from any goroutine.
+//
+// An [Endpoint] is the protocol without I/O: bytes in, events and bytes out. It
+// is for event loops, tests, tools, and for those who want to see every step. It
+// has no clock, no goroutine and no socket, and allocates nothing to receive. It
+// consists of a [Receiver] and a [Sender]; their handshakes are [Request.Check]
+// and [Response.Check].
+//
+// [ParseHeader] and [AppendHeader], [Mask], [UTF8], [ParseCloseBody],
+// [AcceptKey], [ParseExtensions] are the wire format as pure functions.
+//
+// # Five laws
+//
+//  1. Everything that a peer can get wrong is a [Rule]: one row with an id, the
+//     RFC section, the close code or HTTP status, and a sentence.
+//  2. The codec encodes and decodes anything, also what is illegal. Only
+//     Receiver and Sender judge.
+//  3. What was received belongs to the Receiver, what was sent to the Sender. No
+//     state has two owners.
+//  4. Reading never waits for writing.
+//  5. The core has no clock, no goroutine and no socket.
+//
+// # Reading order
+//
+// To learn how the protocol works, read the files in this order:
+//
+//	rules.go       what a peer can get wrong, in one table
+//	errors.go      what is told of it, and of our own misuse
+//	frame.go       the header of a frame (§5.2)
+//	mask.go        masking (§5.3)
+//	utf8.go        text that arrives in pieces (§8.1)
+//	close.go       close codes (§7.4)
+//	fields.go      HTTP field values (§9.1, RFC 9110)
+//	head.go        HTTP/1.1 heads (RFC 9112)
+//	compose.go     … and how they are written
+//	handshake.go   the server's half of the handshake (§4.2)
+//	ask.go         the client's half (§4.1)
+//	origin.go      who may connect (§10.2)
+//	receiver.go    bytes to events: every rule on frames, in one place
+//	sender.go      events to bytes, and what is owed to the peer
+//	endpoint.go    both, and the states of a connection (§7)
+//	trace.go       bytes explained to people, with trace_frame.go,
+//	               trace_head.go and trace_notes.go
+//
+// The files above are pure: a flat package has no inner borders, so the Makefile
+// has lists of them, and CI compiles those lists alone. What follows deals with
+// sockets, locks and time:
+//
+//	conn.go        a connection, its options, and why it ended
+//	transport.go   what carries bytes, and how they are received, with
+//	               socket_unix.go, socket_other.go and buffer.go
+//	outbox.go      how frames are put on it
+//	read.go        the reading half
+//	write.go       the writing half
+//	turn.go        a mutex whose waiters can give up
+//	watch.go       contexts that end a blocked call
+//	closing.go     the closing handshake, failing, and losing a connection (§7)
+//	ping.go        round trips
+//	upgrade.go     the handshake on real connections
+//	server.go      Handler for net/http, and Server without it
+//	netconn.go     a Conn as a net.Conn
+//	json.go        values as JSON
+//
+// § without a number in front means RFC 6455; "7692 §7.2" names another. A comment
+// that begins with "Choice" marks where the RFC leaves the decision to us, or
+// where we deviate from it.
+//
+// # Limitations
+//
+// There is no client side of connections yet, only its protocol. No extension is
+// agreed to: permessage-deflate (RFC 7692) is declined. Keepalive pings are not
+// sent by themselves. WebSocket over HTTP/2 (RFC 8441) is not implemented.
+package websocket

@@ -1,0 +1,214 @@
+// This file shows how the package is used, from outside of it.
+
+package websocket_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"barewire.example/websocket"
+)
+
+// An echo server behind net/http, for pages of its own origin and of one more.
+func ExampleHandler() {
+	echo := func(ctx context.Context, c *websocket.Conn) error {
+		for m, err := range c.Messages(ctx) {
+			if err != nil {
+				return err
+			}
+			if err := c.Write(ctx, m.Type, m.Data); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	http.Handle("/echo", websocket.Handler(echo, &websocket.Upgrader{
+		Origins: []string{"https://app.example.com"},
+		Options: websocket.Options{MaxMessageSize: 64 << 10},
+	}))
+	server := &http.Server{Addr: "localhost:8080", ReadHeaderTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}
+
+// A server without net/http that ends in order: on an interrupt it closes every
+// connection with CloseGoingAway.
+func ExampleServer() {
+	server := &websocket.Server{
+		Addr: "localhost:8080",
+		Handler: func(ctx context.Context, c *websocket.Conn, r *websocket.Request) error {
+			if err := c.Write(ctx, websocket.Text, []byte("welcome to "+r.Path())); err != nil {
+				return err
+			}
+			return &websocket.CloseError{Code: 4000, Reason: "nothing else to say"}
+		},
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		server.Shutdown(deadline)
+	})
+	if err := server.ListenAndServe(); err != websocket.ErrServerClosed {
+		log.Fatal(err)
+	}
+}
+
+// Who may connect is decided before the handshake is answered.
+func ExampleUpgrader() {
+	upgrader := websocket.Upgrader{
+		Hosts: []string{"localhost"},
+		Authorize: func(r *websocket.Request) error {
+			switch {
+			case r.Path() != "/chat":
+				return &websocket.HandshakeError{Status: http.StatusNotFound}
+			case len(r.Header["Authorization"]) == 0:
+				return &websocket.HandshakeError{
+					Status: http.StatusUnauthorized,
+					Header: http.Header{"WWW-Authenticate": {`Basic realm="chat"`}},
+				}
+			}
+			return nil
+		},
+	}
+	ours, theirs := net.Pipe()
+	go func() {
+		io.WriteString(theirs, "GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+		answer, _ := http.ReadResponse(bufio.NewReader(theirs), nil)
+		fmt.Println("the client gets", answer.Status)
+		theirs.Close()
+	}()
+	_, r, err := upgrader.UpgradeConn(ours)
+	fmt.Println("the server refused", r.Path(), "because:", err)
+	// Output:
+	// the client gets 401 Unauthorized
+	// the server refused /chat because: websocket: handshake: request is refused (RFC 6455 §4.2.2)
+}
+
+// connect returns a server's connection, and the client's side of it without
+// I/O, behind their handshake.
+func connect() (*websocket.Conn, net.Conn, *websocket.Endpoint) {
+	ours, theirs := net.Pipe()
+	ask := websocket.Ask{Target: "/", Host: "localhost", Key: websocket.EncodeKey([16]byte{})}
+	client := websocket.NewEndpoint(websocket.RoleClient, websocket.Config{MaskKey: func() (key [4]byte) {
+		rand.Read(key[:])
+		return key
+	}})
+	go func() {
+		theirs.Write(websocket.AppendAsk(nil, &ask))
+	}()
+	upgraded := make(chan *websocket.Conn, 1)
+	go func() {
+		c, _, err := new(websocket.Upgrader).UpgradeConn(ours)
+		if err != nil {
+			log.Fatal(err)
+		}
+		upgraded <- c
+	}()
+	answer, err := http.ReadResponse(bufio.NewReader(theirs), nil)
+	if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
+		log.Fatal(answer, err)
+	}
+	return <-upgraded, theirs, client
+}
+
+// Messages ends without an error when the peer has closed in order.
+func ExampleConn_Messages() {
+	c, conn, client := connect()
+	defer conn.Close()
+	go func() {
+		b, _ := client.AppendMessage(nil, websocket.Text, []byte("hello"))
+		b, _ = client.AppendMessage(b, websocket.Binary, []byte{1, 2, 3})
+		b, _ = client.AppendClose(b, websocket.CloseNormal, "")
+		conn.Write(b)
+		io.Copy(io.Discard, conn) // up to the answer to the Close
+		conn.Close()
+	}()
+	for m, err := range c.Messages(context.Background()) {
+		if err != nil {
+			fmt.Println("broken off:", err)
+			break
+		}
+		fmt.Printf("%v: %q\n", m.Type, m.Data)
+	}
+	<-c.Done()
+	fmt.Println(c.Err())
+	// Output:
+	// text: "hello"
+	// binary: "\x01\x02\x03"
+	// websocket: closed by the peer with 1000 normal
+}
+
+// NextWriter sends a message of which the length is not known beforehand.
+func ExampleConn_NextWriter() {
+	c, conn, client := connect()
+	defer conn.Close()
+	go func() {
+		defer c.CloseNow()
+		w, err := c.NextWriter(context.Background(), websocket.Text)
+		if err != nil {
+			return
+		}
+		for i := range 3 {
+			fmt.Fprintf(w, "line %d\n", i)
+		}
+		w.Close()
+	}()
+	received, _ := io.ReadAll(conn)
+	for b := received; len(b) > 0; {
+		ev, n, err := client.Next(b)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s", ev.Data)
+		b = b[n:]
+	}
+	// Output:
+	// line 0
+	// line 1
+	// line 2
+}
+
+// An Endpoint is the protocol without I/O: here two of them talk to each other.
+func ExampleEndpoint() {
+	server := websocket.NewEndpoint(websocket.RoleServer, websocket.Config{})
+	client := websocket.NewEndpoint(websocket.RoleClient, websocket.Config{MaskKey: func() (key [4]byte) {
+		rand.Read(key[:])
+		return key
+	}})
+
+	sent, _ := client.AppendMessage(nil, websocket.Text, []byte("hello"))
+	sent, _ = client.AppendPing(sent, []byte("are you there?"))
+	for len(sent) > 0 {
+		ev, n, err := server.Next(sent)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("the server: %v %q\n", ev.Header.Opcode, ev.Data)
+		sent = sent[n:]
+	}
+	ev, _, _ := client.Next(server.AppendOwed(nil))
+	fmt.Printf("the client: %v %q\n", ev.Header.Opcode, ev.Data)
+
+	// What is illegal gives an error, and a Close is owed.
+	_, _, err := server.Next([]byte{0x81, 0x00})
+	fmt.Println(err)
+	_, _, _ = client.Next(server.AppendOwed(nil))
+	fmt.Println(server.State(), client.State())
+	// Output:
+	// the server: text "hello"
+	// the server: ping "are you there?"
+	// the client: pong "are you there?"
+	// websocket: client frame is not masked (RFC 6455 §5.1) at byte 31
+	// failed answering
+}
