@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"barewire.example/websocket"
+)
+
+const (
+	headTimeout    = 10 * time.Second // for a request's head, TLS handshake included
+	requestTimeout = 30 * time.Second // for a whole request, and for its answer
+	idleTimeout    = time.Minute      // between two requests on a connection
+	maxHead        = 64 << 10         // bytes
+)
+
+// The parts of a shutdown.
+const (
+	requestGrace = time.Second      // for requests that are no WebSockets
+	closeGrace   = 10 * time.Second // for closing handshakes, each bounded by Options.CloseTimeout already
+)
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags, err := parseServeFlags(args)
+	if errors.Is(err, flag.ErrHelp) {
+		printServeUsage(stdout)
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "barewire serve:", err)
+		return exitUsage
+	}
+	s, err := newServer(flags, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "barewire serve:", err)
+		return exitFailure
+	}
+	s.announce(stdout)
+	return s.run(ctx)
+}
+
+// A server is an echo and broadcast server that listens.
+type server struct {
+	flags    *serveFlags
+	log      *slog.Logger
+	listener net.Listener
+	tls      *tls.Config // nil without TLS
+	http     *http.Server
+	upgrader *websocket.Upgrader
+	visitors roster
+	room     room
+}
+
+func newServer(flags *serveFlags, stderr io.Writer) (*server, error) {
+	s := &server{flags: flags, log: flags.newLogger(stderr)}
+	s.room.log = s.log
+	var err error
+	if s.tls, err = flags.tlsConfig(); err != nil {
+		return nil, err
+	}
+	s.upgrader = &websocket.Upgrader{
+		Options: websocket.Options{
+			Subprotocols:   flags.subprotocols,
+			MaxMessageSize: int64(flags.maxMessage),
+			MaxFrames:      flags.maxFrames,
+		},
+		Origins:                 flags.origins,
+		InsecureSkipOriginCheck: flags.anyOrigin,
+	}
+	// §4.1 knows only HTTP/1.1: over HTTP/2 there is no Upgrade.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	s.http = &http.Server{
+		Handler: s.guard(s.routes()),
+
+		DisableGeneralOptionsHandler: true, // it would answer for any Host
+		TLSConfig:                    s.tls,
+		Protocols:                    protocols,
+		ReadHeaderTimeout:            headTimeout,
+		ReadTimeout:                  requestTimeout,
+		WriteTimeout:                 requestTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHead,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	s.listener, err = net.Listen("tcp", flags.addr)
+	return s, err
+}
+
+// announce says where the server is.
+func (s *server) announce(stdout io.Writer) {
+	web, ws := "http://", "ws://"
+	if s.tls != nil {
+		web, ws = "https://", "wss://"
+	}
+	at := s.visibleAddr()
+	fmt.Fprintf(stdout, "barewire: listening on %s%s/ (%s%s/echo, %s%s/broadcast)\n", web, at, ws, at, ws, at)
+	if s.flags.selfSigned {
+		fmt.Fprintln(stdout, "barewire: the certificate's SHA-256 is", fingerprint(s.tls.Certificates[0].Certificate[0]))
+	}
+	if s.flags.anyOrigin {
+		s.log.Warn("pages of all sites may connect, with the cookies that browsers have for this one", "flag", "-origin '*'")
+	}
+}
+
+// visibleAddr is the address with the port that we got, and with a name for
+// "all addresses" that works in a browser.
+func (s *server) visibleAddr() string {
+	host, _, _ := net.SplitHostPort(s.flags.addr)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	_, port, _ := net.SplitHostPort(s.listener.Addr().String())
+	return net.JoinHostPort(host, port)
+}
+
+// run serves until ctx ends, and then shuts down.
+func (s *server) run(ctx context.Context) int {
+	ended := make(chan error, 1)
+	go func() {
+		if s.tls != nil {
+			ended <- s.http.ServeTLS(s.listener, "", "")
+		} else {
+			ended <- s.http.Serve(s.listener)
+		}
+	}()
+	status := exitOK
+	select {
+	case <-ctx.Done():
+	case err := <-ended:
+		s.log.Error("cannot accept connections any more", "err", err)
+		status = exitFailure
+	}
+	s.shutdown()
+	return status
+}
+
+// shutdown stops accepting, closes every connection with 1001 and waits, but
+// not forever. Handshakes that are under way get 503.
+func (s *server) shutdown() {
+	s.log.Info("shutting down", "connections", s.visitors.count())
+	s.listener.Close()
+	if !s.visitors.dismiss(closeGrace) {
+		s.log.Warn("some connections did not end in time")
+	}
+	// Not before: http.Server drops requests without an answer from now on.
+	ctx, cancel := context.WithTimeout(context.Background(), requestGrace)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+}
