@@ -1,0 +1,92 @@
+# Everything that CI runs, a developer runs with the same command. `make help` lists the targets.
+
+# The borders inside the flat root package. These two lists stand nowhere else: layers_test.go reads them here.
+# WIRE is tier 0 (pure functions); PROTO is tiers 0 and 1 (state without I/O), and also the minimal embed.
+WIRE  = rules.go errors.go frame.go mask.go utf8.go close.go fields.go head.go compose.go handshake.go ask.go origin.go
+PROTO = $(WIRE) receiver.go sender.go endpoint.go trace.go trace_frame.go trace_head.go trace_notes.go
+
+# The checks of `make ci` besides `test`, in order.
+CHECKS = lint layers style embed cross browser race cover fuzz autobahn docs
+
+T    ?= 30s# time for each fuzz target
+ARGS ?=# more arguments for `make run`
+
+# Settings of the caller's shell must not change what is built here.
+export GOFLAGS := -buildvcs=false
+export GOWORK  := off
+
+JSWASM = CGO_ENABLED=0 GOOS=js GOARCH=wasm
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test race fuzz bench cover lint layers embed style wasm cross browser autobahn docs ci clean rename checks
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: ## start the echo and broadcast server on :8080 (ARGS='-addr :9000' changes flags)
+	go run ./cmd/barewire serve $(ARGS)
+
+test: ## run every test; needs nothing but Go
+	go test ./...
+
+race: ## run every test three times, shuffled, under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -shuffle=on -count=3 ./...
+
+fuzz: ## run each fuzz target for T (default 30s)
+	tools/fuzz $(T)
+
+bench: ## run the benchmarks with allocations
+	go test -run '^$$' -bench . -benchmem .
+
+cover: ## require 95 % coverage of tiers 0 and 1 by their own tests, compiled alone
+	go run ./tools/cover -min 95 $(PROTO)
+
+lint: ## gofmt, go vet, and staticcheck when it is installed
+	tools/lint
+
+layers: ## prove the borders: WIRE and PROTO compile alone, without clock, goroutine or socket
+	go vet $(WIRE)
+	go vet $(PROTO)
+	$(JSWASM) go build $(PROTO)
+	go test -list '^TestLayers' . | grep -q '^TestLayers'
+	go test -count=1 -run '^TestLayers' .
+
+embed: ## prove that copies, go work, replace and a renamed fork build
+	tools/embed $(PROTO)
+	tools/ways
+	tools/rename/check
+
+style: ## check sizes, names and comments
+	go run ./tools/style
+
+wasm: ## build tiers 0 and 1, then the whole package, for js/wasm
+	$(JSWASM) go build $(PROTO)
+	$(JSWASM) go build .
+
+cross: ## build for other systems and processors, and run the tests as 386
+	tools/cross
+
+browser: ## drive the web page in headless Chromium (CHROMIUM names another one) against our server
+	go run ./tools/browser
+
+autobahn: ## run the Autobahn suite against our server and gate on its verdicts
+	go run ./autobahn/run
+
+docs: ## check that the links between the documents resolve
+	go run ./tools/links
+
+ci: T = 20s
+ci: test $(CHECKS) ## run everything that must pass before a change is accepted
+	@echo 'ci: passed: test $(CHECKS)'
+
+# The list of checks, for .ci/run.
+checks:
+	@echo $(CHECKS)
+
+clean: ## remove what builds and test runs left behind
+	rm -rf bin autobahn/reports
+	rm -f barewire barewire.exe *.test *.test.exe *.prof *.out
+
+rename: ## rewrite the module path everywhere: make rename MODULE=host/path
+	go run ./tools/rename '$(MODULE)'
