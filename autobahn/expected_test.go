@@ -1,0 +1,86 @@
+package autobahn
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestLoadRoleServerGatesEverythingButCompression(t *testing.T) {
+	role := serverRole(t)
+	want := map[string]int{"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54, "10": 1}
+	for _, c := range role.Categories {
+		if len(c.Cases) != want[c.ID] {
+			t.Errorf("category %s has %d cases, want %d", c.ID, len(c.Cases), want[c.ID])
+		}
+		for _, id := range c.Cases {
+			if !strings.HasPrefix(id, c.ID+".") {
+				t.Errorf("case %s stands in category %s", id, c.ID)
+			}
+		}
+		delete(want, c.ID)
+	}
+	if len(want) > 0 || len(role.Cases()) != 301 {
+		t.Errorf("%d cases; categories left out: %v", len(role.Cases()), want)
+	}
+}
+
+func TestLoadRoleServerExcusesNothingThatTheSuiteJudges(t *testing.T) {
+	role := serverRole(t)
+	var excused []string
+	for id, v := range role.Exceptions {
+		excused = append(excused, id)
+		if v.Behavior != "INFORMATIONAL" || v.BehaviorClose != "INFORMATIONAL" || v.RemoteCloseCode == nil {
+			t.Errorf("%s is expected to be %+v", id, v)
+		}
+	}
+	slices.Sort(excused)
+	if want := []string{"7.1.6", "7.13.1", "7.13.2"}; !slices.Equal(excused, want) {
+		t.Errorf("exceptions are %v, want %v", excused, want)
+	}
+}
+
+func TestParseRoleRefusesExpectationsThatGateLess(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"no-role", `{"client": {}}`, `no role "server"`},
+		{"empty-role", `{"server": {}}`, "0 cases are listed"},
+		{"case-deleted", `{"server": {"total": 2, "categories": [{"cases": ["1.1"]}]}}`, "1 cases are listed, the total says 2"},
+		{"case-twice", `{"server": {"total": 2, "categories": [{"cases": ["1.1", "1.1"]}]}}`, "case 1.1 stands twice"},
+		{"exception-unknown", `{"server": {"total": 1, "categories": [{"cases": ["1.1"]}],
+			"exceptions": {"1.2": {"behavior": "OK", "behaviorClose": "OK", "why": "x"}}}}`, "the exception 1.2"},
+		{"exception-without-reason", `{"server": {"total": 1, "categories": [{"cases": ["1.1"]}],
+			"exceptions": {"1.1": {"behavior": "FAILED", "behaviorClose": "OK"}}}}`, "the exception 1.1"},
+		{"not-json", `{`, "expected.json"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := parseRole([]byte(test.text), "server"); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestSelect(t *testing.T) {
+	role := serverRole(t)
+	tests := []struct{ patterns, want string }{
+		{"6.4.*", "6.4.1 6.4.2 6.4.3 6.4.4"},
+		{"7.13.2,7.1.6", "7.1.6 7.13.2"},
+		{"10.*, 3.1", "3.1 10.1.1"},
+		{"1.1.1,1.1.1", "1.1.1"},
+	}
+	for _, test := range tests {
+		got, err := role.Select(SplitPatterns(test.patterns))
+		if err != nil || strings.Join(got, " ") != test.want {
+			t.Errorf("Select(%s) = %v, %v; want %s", test.patterns, got, err, test.want)
+		}
+	}
+	for _, pattern := range []string{"6.4.9", "1", "[", "12.*"} {
+		if got, err := role.Select([]string{"1.*", pattern}); err == nil || !strings.Contains(err.Error(), pattern) {
+			t.Errorf("Select(%s) = %v, %v; want an error that names it", pattern, got, err)
+		}
+	}
+	if all, err := role.Select(nil); err != nil || len(all) != 301 {
+		t.Errorf("Select of nothing = %d cases, %v", len(all), err)
+	}
+}

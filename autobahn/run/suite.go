@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"sync"
+
+	"barewire.example/websocket/autobahn"
+)
+
+// part is the share of one suite process. It has a directory of its own, because the suite overwrites the index of
+// whoever shares it.
+type part struct {
+	report string // the report directory of all parts
+	name   string // "1", "2", …
+}
+
+func (p part) spec() string { return "fuzzingclient-" + p.name + ".json" }
+func (p part) dir() string  { return filepath.Join(p.report, "part-"+p.name) }
+func (p part) log() string  { return filepath.Join(p.report, "wstest-"+p.name+".log") }
+
+// spec is the suite's configuration file.
+type spec struct {
+	Outdir        string            `json:"outdir"`
+	Servers       []target          `json:"servers"`
+	Cases         []string          `json:"cases"`
+	Exclude       []string          `json:"exclude-cases"`
+	ExcludeAgents map[string]string `json:"exclude-agent-cases"`
+}
+
+type target struct {
+	Agent string `json:"agent"`
+	URL   string `json:"url"`
+}
+
+// deal writes a configuration for each suite process. inside is the report directory as the suite sees it.
+func (j *job) deal(url, inside string) ([]part, error) {
+	hands := dealCases(j.cases, j.jobs)
+	if len(hands) == 1 && len(j.patterns) == 0 {
+		// Whole categories by wildcard: a case that a newer suite added would run, and fail the gate as unexpected.
+		hands = [][]string{wildcards(j.role)}
+	}
+	var parts []part
+	for i, hand := range hands {
+		p := part{report: j.report, name: fmt.Sprint(i + 1)}
+		text, err := json.MarshalIndent(spec{
+			Outdir:        path.Join(filepath.ToSlash(inside), "part-"+p.name),
+			Servers:       []target{{Agent: j.role.Agent, URL: url}},
+			Cases:         hand,
+			Exclude:       []string{},
+			ExcludeAgents: map[string]string{},
+		}, "", "  ")
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(j.report, p.spec()), text, 0o644); err != nil {
+			return nil, err
+		}
+		// Made here, so that it is ours even when the suite runs as root in a container.
+		if err := os.MkdirAll(p.dir(), 0o755); err != nil {
+			return nil, err
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// dealCases deals like cards: neighbours, which tend to be alike in cost, go to different hands.
+func dealCases(cases []string, n int) [][]string {
+	hands := make([][]string, min(n, len(cases)))
+	for i, id := range cases {
+		hands[i%len(hands)] = append(hands[i%len(hands)], id)
+	}
+	return hands
+}
+
+func wildcards(role *autobahn.Role) []string {
+	var out []string
+	for _, c := range role.Categories {
+		out = append(out, c.ID+".*")
+	}
+	return out
+}
+
+// runParts runs the suite processes side by side, and kills what is left when ctx ends.
+func runParts(ctx context.Context, v venue, parts []part) error {
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i, p := range parts {
+		wg.Go(func() { errs[i] = p.run(ctx, v.suite(ctx, p.spec())) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (p part) run(ctx context.Context, suite *exec.Cmd) error {
+	log, err := os.Create(p.log())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	suite.Stdout, suite.Stderr = log, log
+	err = suite.Run()
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w; the suite was ended in case %s", context.Cause(ctx), p.lastCase())
+	}
+	if err != nil {
+		return fmt.Errorf("the suite failed: %w (see %s)", err, p.log())
+	}
+	return nil
+}
+
+var begun = regexp.MustCompile(`(?m)^Running test case ID (\S+)`)
+
+// lastCase is the last one that the suite says it began.
+func (p part) lastCase() string {
+	text, err := os.ReadFile(p.log())
+	all := begun.FindAllSubmatch(text, -1)
+	if err != nil || len(all) == 0 {
+		return "(none begun)"
+	}
+	return string(all[len(all)-1][1])
+}
+
+// merge moves the files of all parts into the report directory, under one index.json. The overviews stay one a part:
+// index.html alone, or index-1.html, index-2.html …; their links hold, since all pages are beside them.
+func merge(report string, parts []part) error {
+	var errs []error
+	all := map[string]map[string]json.RawMessage{}
+	for _, p := range parts {
+		errs = append(errs, p.addIndex(all))
+		overview := "index.html"
+		if len(parts) > 1 {
+			overview = "index-" + p.name + ".html"
+		}
+		errs = append(errs, p.moveUp(overview))
+	}
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(report, autobahn.IndexName), text, 0o644)
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+func (p part) addIndex(all map[string]map[string]json.RawMessage) error {
+	text, err := os.ReadFile(filepath.Join(p.dir(), autobahn.IndexName))
+	if err != nil {
+		return fmt.Errorf("the suite wrote no index (see %s)", p.log())
+	}
+	var index map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(text, &index); err != nil {
+		return fmt.Errorf("%s of part %s: %w", autobahn.IndexName, p.name, err)
+	}
+	for agent, cases := range index {
+		if all[agent] == nil {
+			all[agent] = map[string]json.RawMessage{}
+		}
+		for id, outcome := range cases {
+			if _, twice := all[agent][id]; twice {
+				return fmt.Errorf("two parts report case %s", id)
+			}
+			all[agent][id] = outcome
+		}
+	}
+	return nil
+}
+
+func (p part) moveUp(overview string) error {
+	entries, err := os.ReadDir(p.dir())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if name == "index.html" {
+			name = overview
+		}
+		if name == autobahn.IndexName {
+			continue
+		}
+		if err := os.Rename(filepath.Join(p.dir(), e.Name()), filepath.Join(p.report, name)); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(p.dir())
+}
