@@ -33,7 +33,7 @@ func (w *watch) begin(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return &contextError{err}
+		return err
 	}
 	// Contexts are told apart by their channels: not every context can be
 	// compared, and those that share a channel end together.
