@@ -25,23 +25,14 @@ const patience = time.Second
 func (s *server) broadcast(v *visit) error {
 	m := s.room.join(v)
 	defer s.room.leave(m)
-	var in intake
-	defer in.release()
-	for {
-		t, p, err := in.read(v.conn)
-		if err != nil {
-			return err
-		}
-		v.received(t, p)
+	return v.each(func(t websocket.MessageType, p []byte) {
 		s.room.send(websocket.Message{Type: t, Data: bytes.Clone(p)})
-	}
+	})
 }
 
 // A room holds the members of a broadcast. All of them get the messages in the
 // same order, and share one copy of each.
 type room struct {
-	log *slog.Logger
-
 	mu      sync.Mutex // held while a message is queued for all; taken before a member's
 	members map[*member]struct{}
 }

@@ -10,6 +10,16 @@ import (
 
 // echo sends each message back.
 func (s *server) echo(v *visit) error {
+	return v.each(func(t websocket.MessageType, p []byte) {
+		// An error of Write is not looked at: what ends the writing ends the
+		// reading, which knows more about it.
+		v.conn.Write(context.Background(), t, p)
+	})
+}
+
+// each calls f with each message, which is valid until f returns, and returns
+// why there are no more.
+func (v *visit) each(f func(t websocket.MessageType, p []byte)) error {
 	var in intake
 	defer in.release()
 	for {
@@ -18,9 +28,7 @@ func (s *server) echo(v *visit) error {
 			return err
 		}
 		v.received(t, p)
-		// An error of Write is not looked at: what ends the writing ends the
-		// reading, which knows more about it.
-		v.conn.Write(context.Background(), t, p)
+		f(t, p)
 	}
 }
 

@@ -62,7 +62,6 @@ type server struct {
 
 func newServer(flags *serveFlags, stderr io.Writer) (*server, error) {
 	s := &server{flags: flags, log: flags.newLogger(stderr)}
-	s.room.log = s.log
 	var err error
 	if s.tls, err = flags.tlsConfig(); err != nil {
 		return nil, err
