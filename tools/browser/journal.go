@@ -28,17 +28,17 @@ func (j *journal[T]) change(f func()) {
 	j.changed = make(chan struct{})
 }
 
-// state returns all there is, and a channel that is closed when there is more.
-func (j *journal[T]) state() ([]T, error, <-chan struct{}) {
+// state returns all there is, a channel that is closed when there is more, and the error it ended with, if any.
+func (j *journal[T]) state() (entries []T, changed <-chan struct{}, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Clip(j.entries), j.err, j.changed
+	return slices.Clip(j.entries), j.changed, j.err
 }
 
 // wait returns the first entry that matches, as soon as there is one.
 func (j *journal[T]) wait(ctx context.Context, matches func(T) bool) (entry T, err error) {
 	for {
-		entries, err, changed := j.state()
+		entries, changed, err := j.state()
 		if i := slices.IndexFunc(entries, matches); i >= 0 {
 			return entries[i], nil
 		}
