@@ -37,6 +37,14 @@ type Options struct {
 	// negative for no limit. A peer that takes too long is given up.
 	WriteTimeout time.Duration
 
+	// KeepAlive is how long the peer may be silent before it is sent a ping,
+	// and PongTimeout how long it may then go on to be, before the connection
+	// is given up with ErrPeerDead. Whatever arrives counts as an answer.
+	// Defaults 30 s and 30 s; a negative KeepAlive turns this off. Nobody has
+	// to read for it, but on a connection whose next message waits to be read
+	// no death is noticed.
+	KeepAlive, PongTimeout time.Duration
+
 	// CloseTimeout bounds everything that follows the first Close frame, or
 	// the first error: sending ours, waiting for the peer's, and for the end
 	// of its bytes. Default 5 s.
@@ -57,6 +65,8 @@ type Options struct {
 
 const (
 	defaultWriteTimeout = 10 * time.Second
+	defaultKeepAlive    = 30 * time.Second
+	defaultPongTimeout  = 30 * time.Second
 	defaultCloseTimeout = 5 * time.Second
 	defaultBuffer       = 8 << 10
 	minBuffer           = 256
@@ -71,6 +81,12 @@ func (o Options) normal() Options {
 	}
 	if o.WriteTimeout > maxTimeout {
 		o.WriteTimeout = -1
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = defaultKeepAlive
+	}
+	if o.PongTimeout <= 0 {
+		o.PongTimeout = defaultPongTimeout
 	}
 	if o.CloseTimeout <= 0 {
 		o.CloseTimeout = defaultCloseTimeout
@@ -120,6 +136,7 @@ type Conn struct {
 	owing  atomic.Bool // something was owed since it was last paid
 
 	pings pings
+	pulse pulse
 
 	closing atomic.Bool   // this side has begun to close
 	done    chan struct{} // closed when the connection is over
@@ -135,11 +152,12 @@ type Conn struct {
 func newConn(t transport, role Role, o Options, early []byte) *Conn {
 	c := &Conn{transport: t, role: role, opts: o.normal(), done: make(chan struct{})}
 	c.receiver.init(role, Limits{o.MaxMessageSize, o.MaxFrames})
-	c.sender.init(role, nil)
+	c.sender.init(role, freshMaskKey)
 	c.in.init(t, c.opts.ReadBuffer, early)
 	c.out.init(t, c.opts.WriteBuffer, c.opts.WriteTimeout)
 	c.readWatch.setDeadline = t.SetReadDeadline
 	c.writeWatch.setDeadline = t.SetWriteDeadline
+	c.startPulse()
 	return c
 }
 
@@ -217,6 +235,9 @@ func (c *Conn) finishCleanly() error {
 	c.over = true
 	if c.kill != nil {
 		c.kill.Stop()
+	}
+	if c.pulse.timer != nil {
+		c.pulse.timer.Stop()
 	}
 	onOver := c.onOver
 	c.mu.Unlock()

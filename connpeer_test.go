@@ -68,8 +68,13 @@ func newTestConnOn(t *testing.T, role Role, o Options, on ends) (*Conn, *testPee
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = -1 // most tests want no frames but their own, however much time passes
+	}
 	c := newConn(ours, role, o, nil)
+	c.frameTurn.lock(nil, nil) // keepalive may ping at once
 	c.sender.maskKey = testMaskKeys('C')
+	c.frameTurn.unlock()
 	p := &testPeer{t: t, role: opposite(role), conn: theirs, maskKey: testMaskKeys('P'), keys: map[[4]byte]bool{}}
 	p.sim, _ = theirs.(*simConn)
 	t.Cleanup(func() {

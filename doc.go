@@ -63,6 +63,8 @@
 //	watch.go       contexts that end a blocked call
 //	closing.go     the closing handshake, failing, and losing a connection (§7)
 //	ping.go        round trips
+//	keepalive.go   peers that are gone without a word
+//	maskkeys.go    where a client's masking keys come from (§5.3)
 //	upgrade.go     the handshake on real connections
 //	server.go      Handler for net/http, and Server without it
 //	netconn.go     a Conn as a net.Conn
@@ -75,6 +77,6 @@
 // # Limitations
 //
 // There is no client side of connections yet, only its protocol. No extension is
-// agreed to: permessage-deflate (RFC 7692) is declined. Keepalive pings are not
-// sent by themselves. WebSocket over HTTP/2 (RFC 8441) is not implemented.
+// agreed to: permessage-deflate (RFC 7692) is declined. WebSocket over HTTP/2 (RFC
+// 8441) is not implemented.
 package websocket

@@ -56,7 +56,7 @@ func TestHostileClientTakesItsTime(t *testing.T) {
 	}
 	t.Run("H-109-byte-just-in-time", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			l := serveRaw(t, Upgrader{HandshakeTimeout: 7 * time.Second}, serveEcho)
+			l := serveRaw(t, Upgrader{Options: Options{KeepAlive: -1}, HandshakeTimeout: 7 * time.Second}, serveEcho)
 			conn := dialServer(t, l)
 			go drip(conn, 7*time.Second/time.Duration(len(rawRequest())+1), rawRequest())
 			p := newClientPeer(t, conn)

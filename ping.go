@@ -15,13 +15,22 @@ import (
 func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
 	p := c.pings.add()
 	defer c.pings.remove(p)
-	if err := c.beginWrite(ctx); err != nil {
+	if err := c.sendPing(ctx, p); err != nil {
 		return 0, err
+	}
+	return c.awaitPong(ctx, p)
+}
+
+func (c *Conn) sendPing(ctx context.Context, p *ping) error {
+	if err := c.beginWrite(ctx); err != nil {
+		return err
 	}
 	c.pings.start(p)
-	if err := c.endWrite(ctx, c.send(OpPing, true, p.payload())); err != nil {
-		return 0, err
-	}
+	return c.endWrite(ctx, c.send(OpPing, true, p.payload()))
+}
+
+// awaitPong waits for the pong of p, and reads when nobody else does.
+func (c *Conn) awaitPong(ctx context.Context, p *ping) (rtt time.Duration, err error) {
 	for {
 		var read <-chan struct{} // closed when somebody has read
 		if c.readTurn.lock(p.answered, ctx.Done()) {

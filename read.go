@@ -265,8 +265,11 @@ func (c *Conn) more(ctx context.Context, into []byte) (b []byte, err error) {
 	}
 	interrupted := c.readWatch.end(ctx)
 	switch {
-	case len(b) > 0 || err == nil: // io.Reader may return nothing and no error
+	case len(b) > 0:
+		c.pulse.hear()
 		return b, nil
+	case err == nil: // io.Reader may do that
+		return nil, nil
 	case interrupted:
 		return nil, c.expired(ctx)
 	}

@@ -223,7 +223,7 @@ func (u unwrapping) Unwrap() http.ResponseWriter { return u.w }
 
 //
 func TestUpgradeOutlivesTheDeadlinesOfTheHTTPServer(t *testing.T) {
-	echo := Handler(serveEcho, nil)
+	echo := Handler(serveEcho, &Upgrader{Options: Options{KeepAlive: -1}})
 	for name, handler := range map[string]http.Handler{
 		"plain": echo,
 		"wrapped": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,85 @@
+// This file finds out that a peer is gone without a word: its machine has lost
+// power, or something between here and there forgets idle connections (§5.5.2).
+
+package websocket
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// ErrPeerDead is why a connection ended, as a CloseError with CloseAbnormal,
+// when the peer had been silent for Options.KeepAlive and then did not answer a
+// ping for Options.PongTimeout.
+var ErrPeerDead = errors.New("websocket: peer does not answer pings")
+
+// A pulse tells when a connection last had bytes from the peer. There is one
+// timer for each connection, which is not touched by reads, and a goroutine only
+// while a ping is under way.
+type pulse struct {
+	born  time.Time
+	heard atomic.Int64 // when bytes came, in nanoseconds since born
+	timer *time.Timer  // nil without keepalive; guarded by Conn.mu
+}
+
+func (p *pulse) hear() { p.heard.Store(int64(time.Since(p.born))) }
+
+// quiet returns for how long nothing has come.
+func (p *pulse) quiet() time.Duration {
+	return time.Since(p.born) - time.Duration(p.heard.Load())
+}
+
+// startPulse begins to watch over the connection.
+func (c *Conn) startPulse() {
+	c.pulse.born = time.Now()
+	if c.opts.KeepAlive > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.pulse.timer = time.AfterFunc(c.opts.KeepAlive, c.feel)
+	}
+}
+
+// feel is called when the peer may have been silent for KeepAlive.
+func (c *Conn) feel() {
+	rest := c.opts.KeepAlive - c.pulse.quiet()
+	if rest <= 0 {
+		if !c.unread() && !c.answers() {
+			c.finish(&CloseError{Code: CloseAbnormal, cause: ErrPeerDead})
+			return
+		}
+		rest = c.opts.KeepAlive
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.pulse.timer.Reset(rest)
+	}
+}
+
+// unread reports whether something has arrived that nobody has read. What the
+// peer says about itself may be behind it, so its silence means nothing.
+func (c *Conn) unread() bool {
+	if !c.readTurn.tryLock() {
+		return false
+	}
+	defer c.readTurn.unlock()
+	return len(c.in.data) > 0 || len(c.piece) > 0 || c.receiver.inData()
+}
+
+// answers sends a ping, and reports whether anything has come from the peer
+// within PongTimeout. When nobody reads it does so itself, as Ping does.
+func (c *Conn) answers() bool {
+	p := c.pings.add()
+	defer c.pings.remove(p)
+	heard := c.pulse.heard.Load()
+	// A peer that does not even take the ping is for WriteTimeout to judge.
+	if c.sendPing(context.Background(), p) != nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.opts.PongTimeout)
+	defer cancel()
+	_, err := c.awaitPong(ctx, p)
+	return err == nil || c.Err() != nil || c.pulse.heard.Load() != heard
+}
