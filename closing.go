@@ -10,31 +10,58 @@ import (
 	"io"
 )
 
-// Close sends a Close frame and waits for the peer's, reading and dropping
-// what comes before it when nobody else reads. It returns within
-// Options.CloseTimeout. The reason is cut at 123 bytes; CloseNoStatus and no
-// reason send an empty frame.
+// Close sends a Close frame and waits for the peer's, which takes
+// Options.CloseTimeout at most. Messages that come before that are dropped, unless
+// another goroutine's read gets hold of them; CloseWrite leaves all of them to be
+// read. The reason is cut at 123 bytes; CloseNoStatus and no reason send an empty
+// frame.
 //
 // The error is nil when both sides have sent a Close, whoever was first, and
 // otherwise says how the connection ended. A code or reason that must not be sent
 // gives ErrCloseCode or ErrInvalidUTF8, and nothing happens.
 func (c *Conn) Close(code CloseCode, reason string) error {
-	// Choice (§7.4.1): a server does not begin with 1010, since it could have
-	// refused the handshake; but it echoes it.
-	if code == CloseMandatoryExtension && c.role == RoleServer {
-		return ErrCloseCode
-	}
-	if err := checkSentClose(code, reason); err != nil && err != ErrControlLength {
+	if err := c.checkClose(code, reason); err != nil {
 		return err
 	}
-	c.closing.Store(true)
-	c.hurry()
-	c.sendClose(code, truncateReason(reason))
+	c.beginClose(code, reason)
 	c.await()
 	if ce := (*CloseError)(nil); errors.As(c.reason(), &ce) && ce.Code != CloseAbnormal {
 		return nil
 	}
 	return c.reason()
+}
+
+// CloseWrite sends a Close frame like Close, and returns when the transport has
+// taken it. Nothing can be sent any more, but reads go on: they return what the
+// peer sends until its own Close, which may be the answers to what it was sent,
+// and end with that. Somebody has to read, and has Options.CloseTimeout for it.
+//
+// The error is that of a code or reason that must not be sent, or of a connection
+// whose closing had begun.
+func (c *Conn) CloseWrite(code CloseCode, reason string) error {
+	if err := c.checkClose(code, reason); err != nil {
+		return err
+	}
+	return c.beginClose(code, reason)
+}
+
+func (c *Conn) checkClose(code CloseCode, reason string) error {
+	// Choice (§7.4.1): a server does not begin with 1010, since it could have
+	// refused the handshake; but it echoes it.
+	if code == CloseMandatoryExtension && c.role == RoleServer {
+		return ErrCloseCode
+	}
+	if err := checkSentClose(code, reason); err != ErrControlLength {
+		return err
+	}
+	return nil // it will be cut
+}
+
+// beginClose sends a Close, and has the connection end within CloseTimeout.
+func (c *Conn) beginClose(code CloseCode, reason string) error {
+	c.closing.Store(true)
+	c.hurry()
+	return c.sendClose(code, truncateReason(reason))
 }
 
 // CloseNow closes the transport without a word.
@@ -66,14 +93,14 @@ func (c *Conn) CloseRead() {
 }
 
 // sendClose sends a Close unless one has been sent.
-func (c *Conn) sendClose(code CloseCode, reason string) {
+func (c *Conn) sendClose(code CloseCode, reason string) error {
 	ctx := context.Background() // hurry bounds it
-	if c.beginWrite(ctx) != nil {
-		return
+	if err := c.beginWrite(ctx); err != nil {
+		return err
 	}
 	var err error
 	c.out.b, err = c.sender.AppendClose(c.out.b, code, reason)
-	c.endWrite(ctx, err)
+	return c.endWrite(ctx, err)
 }
 
 // await waits for the end of the connection, and reads if nobody else does.
