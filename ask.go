@@ -93,6 +93,14 @@ func (r *Response) Check(a *Ask) (Agreed, error) {
 	return agreed, nil
 }
 
+// Versions returns the versions of the protocol that a server speaks which has
+// refused version 13 (§4.4): what its answer lists, in one line or several. This
+// package speaks no other, so it does not try again.
+func (e *HandshakeError) Versions() []string {
+	list, _ := parseTokenList(e.Header[fieldVersion])
+	return list
+}
+
 // responseRules are the rules on an answer. When several are broken, the first
 // is reported.
 var responseRules = [...]func(*Response, *Ask, *Agreed) *HandshakeError{

@@ -4,7 +4,8 @@
 // # Three levels
 //
 // A [Conn] is a connection. A server gets one from [Handler] or
-// [Upgrader.Upgrade] behind net/http, or from a [Server] without it. Then it is
+// [Upgrader.Upgrade] behind net/http, or from a [Server] without it; a client gets
+// one from [Dialer.Dial], or one after the other from [Dialer.Redial]. Then it is
 // Read and Write, with a context each, from any goroutine.
 //
 // An [Endpoint] is the protocol without I/O: bytes in, events and bytes out. It
@@ -67,6 +68,10 @@
 //	maskkeys.go    where a client's masking keys come from (§5.3)
 //	upgrade.go     the handshake on real connections
 //	server.go      Handler for net/http, and Server without it
+//	location.go    ws and wss URLs (§3)
+//	client.go      the client's handshake on real connections, with proxy.go,
+//	               socks.go, redirect.go and turnstile.go
+//	redial.go      connecting again, and when (§7.2.3)
 //	netconn.go     a Conn as a net.Conn
 //	json.go        values as JSON
 //
@@ -76,7 +81,7 @@
 //
 // # Limitations
 //
-// There is no client side of connections yet, only its protocol. No extension is
-// agreed to: permessage-deflate (RFC 7692) is declined. WebSocket over HTTP/2 (RFC
-// 8441) is not implemented.
+// No extension is offered or agreed to: permessage-deflate (RFC 7692) is declined.
+// WebSocket over HTTP/2 (RFC 8441) is not implemented. Names of hosts that are not
+// ASCII must be given in their xn-- form: the standard library has no IDNA.
 package websocket

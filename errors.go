@@ -119,6 +119,9 @@ type HandshakeError struct {
 	// Header is on a server sent with the refusal; on a client it is what was
 	// received.
 	Header map[string][]string
+
+	// Body is on a client the beginning of the answer's body, at most 1 KiB.
+	Body []byte
 }
 
 func (e *HandshakeError) Error() string {

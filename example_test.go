@@ -179,6 +179,80 @@ func ExampleConn_NextWriter() {
 	// line 2
 }
 
+// listen runs an echo server and returns its URL.
+func listen() (url string, stop func()) {
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &websocket.Server{Handler: func(ctx context.Context, c *websocket.Conn, r *websocket.Request) error {
+		for m, err := range c.Messages(ctx) {
+			if err != nil || c.Write(ctx, m.Type, m.Data) != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+	go server.Serve(l)
+	return "ws://" + l.Addr().String(), func() { server.Shutdown(context.Background()) }
+}
+
+// A client that says something, hears the answer, and leaves.
+func ExampleDialer() {
+	url, stop := listen()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	var dialer websocket.Dialer
+	c, resp, err := dialer.Dial(ctx, url+"/echo")
+	if err != nil {
+		log.Fatal(err) // with the rule that the answer breaks, if there is one
+	}
+	defer c.CloseNow() // does nothing behind Close
+	if err := c.Write(ctx, websocket.Text, []byte("hello")); err != nil {
+		log.Fatal(err)
+	}
+	t, answer, err := c.Read(ctx)
+	fmt.Println(resp.Status, t, string(answer), err)
+	fmt.Println(c.Close(websocket.CloseNormal, "done"))
+	fmt.Println(c.Err())
+	// Output:
+	// 101 Switching Protocols text hello <nil>
+	// <nil>
+	// websocket: closed by us with 1000 normal
+}
+
+// A client that connects again whenever its connection is lost, and leaves after
+// the second one.
+func ExampleDialer_Redial() {
+	url, stop := listen()
+	defer stop()
+	ctx := context.Background()
+	backoff := websocket.Backoff{
+		Base:    10 * time.Millisecond,
+		OnState: func(s websocket.RedialState) { fmt.Println(s.Phase) },
+	}
+	connections := 0
+	for c, err := range new(websocket.Dialer).Redial(ctx, url, backoff) {
+		if err != nil {
+			log.Fatal(err) // there will be no more
+		}
+		if connections++; connections == 2 {
+			c.Close(websocket.CloseNormal, "")
+			break
+		}
+		c.CloseNow() // the network fails
+	}
+	// Output:
+	// connecting
+	// open
+	// waiting
+	// connecting
+	// open
+	// closed
+}
+
 // An Endpoint is the protocol without I/O: here two of them talk to each other.
 func ExampleEndpoint() {
 	server := websocket.NewEndpoint(websocket.RoleServer, websocket.Config{})

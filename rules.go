@@ -60,7 +60,7 @@ const (
 	RuleUnavailable
 )
 
-// Rules on the server's opening handshake.
+// Rules on the server's opening handshake, and on a proxy's part in it.
 const (
 	RuleStatus Rule = iota + RuleUnavailable + 1
 	RuleAnswerVersion
@@ -69,6 +69,8 @@ const (
 	RuleAccept
 	RuleAnswerSubprotocol
 	RuleAnswerExtensions
+	RuleRedirect
+	RuleProxy
 
 	numRules
 )
@@ -127,6 +129,8 @@ var rules = [numRules]ruleRow{
 	RuleAccept:            {"accept", "4.1", 0, 0, "there must be exactly one Sec-WebSocket-Accept, made from our key"},
 	RuleAnswerSubprotocol: {"answer-subprotocol", "4.1", 0, 0, "answer selects a subprotocol that was not offered"},
 	RuleAnswerExtensions:  {"answer-extensions", "4.1", 0, 0, "answer selects an extension that was not offered"},
+	RuleRedirect:          {"redirect", "10.6", 0, 0, "redirect is not to be followed"},
+	RuleProxy:             {"proxy", "4.1", 0, 0, "proxy has opened no tunnel"},
 }
 
 // ID returns the stable name of the rule, such as "mask-missing".

@@ -35,7 +35,7 @@ var (
 	}
 	rulesOfAnswers = []Rule{
 		RuleStatus, RuleAnswerVersion, RuleAnswerUpgrade, RuleAnswerConnection, RuleAccept,
-		RuleAnswerSubprotocol, RuleAnswerExtensions,
+		RuleAnswerSubprotocol, RuleAnswerExtensions, RuleRedirect, RuleProxy,
 	}
 )
 
@@ -110,7 +110,7 @@ func TestRulesSayWhereTheyAreStated(t *testing.T) {
 
 func TestRulesAreListedOnceAndInOrder(t *testing.T) {
 	all := Rules()
-	if len(all) != int(numRules)-1 || all[0] != RuleMaskMissing || all[len(all)-1] != RuleAnswerExtensions {
+	if len(all) != int(numRules)-1 || all[0] != RuleMaskMissing || all[len(all)-1] != RuleProxy {
 		t.Fatalf("Rules() = %v", all)
 	}
 	if !slices.IsSorted(all) || len(slices.Compact(slices.Clone(all))) != len(all) {

@@ -267,21 +267,23 @@ func (u *Upgrader) upgradeConn(nc net.Conn, accept func() error) (*Conn, *Reques
 // headBuffer is the size of the buffer that a head is read into at first.
 const headBuffer = 4 << 10
 
-// readHead reads up to the end of a head, which is b[:n].
+// readHead reads up to the end of a head, which is b[:n]. It begins with what b
+// has already.
 func readHead(nc net.Conn, b []byte) (_ []byte, n int, err error) {
 	var scanner HeadScanner
 	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		m, err := nc.Read(b[len(b):cap(b)])
-		b = b[:len(b)+m]
 		if n, headErr := scanner.Scan(b); n > 0 || headErr != nil {
 			return b, n, headErr
 		}
 		if err != nil {
-			return b, 0, &CloseError{Code: CloseAbnormal, cause: err}
+			return b, 0, err
 		}
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		var m int
+		m, err = nc.Read(b[len(b):cap(b)])
+		b = b[:len(b)+m]
 	}
 }
 
@@ -298,8 +300,8 @@ func isTLS(nc net.Conn) bool {
 func (u *Upgrader) reject(nc net.Conn, r *Request, err error) error {
 	defer nc.Close()
 	var he *HandshakeError
-	if !errors.As(err, &he) {
-		return err // nothing to answer
+	if !errors.As(err, &he) { // nothing to answer
+		return &CloseError{Code: CloseAbnormal, cause: err}
 	}
 	answer := AppendRefusal(nil, he)
 	if r != nil && r.Method == http.MethodHead {
