@@ -1,6 +1,6 @@
 // Package autobahn judges reports of the Autobahn test suite against expected.json.
 //
-// The suite always exits with 0, also when the server died half way, and lists a case that never ran nowhere. So the
+// The suite always exits with 0, also when our end died half way, and lists a case that never ran nowhere. So the
 // verdict is made here: every expected case must be in the report with exactly the expected behavior *and*
 // behaviorClose, and nothing else may be in it.
 package autobahn
@@ -20,13 +20,17 @@ var expectedJSON []byte
 // OK is what the suite says of both parts of a case that passed strictly.
 const OK = "OK"
 
+// Both stands for every role, in the order in which they are run.
+const Both = "both"
+
 // Role is one of our two ends under test: what must be in its report.
 type Role struct {
+	Name       string             `json:"-"` // "server" or "client"
 	Agent      string             // the suite's name for what it tests; the only one allowed in the report
 	Report     string             // where the report is kept, relative to this directory
 	Total      int                // how many cases all categories have: a list that lost a line does not load
 	Exceptions map[string]Verdict // cases that can't be OK; every other case must be OK twice
-	Categories []Category
+	Categories []Category         `json:"-"` // the same for all roles
 }
 
 // Category is a chapter of the suite.
@@ -44,20 +48,36 @@ type Verdict struct {
 	Why             string // why the verdict is not OK
 }
 
-// LoadRole reads the expectations of one role ("server").
-func LoadRole(name string) (*Role, error) {
-	return parseRole(expectedJSON, name)
+// LoadRoles reads the expectations of the role "server" or "client", or of Both.
+func LoadRoles(choice string) ([]*Role, error) {
+	names := []string{choice}
+	if choice == Both {
+		names = []string{"server", "client"}
+	}
+	var roles []*Role
+	for _, name := range names {
+		role, err := parseRole(expectedJSON, name)
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, role)
+	}
+	return roles, nil
 }
 
 func parseRole(text []byte, name string) (*Role, error) {
-	var roles map[string]*Role
-	if err := json.Unmarshal(text, &roles); err != nil {
+	var expected struct {
+		Roles      map[string]*Role
+		Categories []Category
+	}
+	if err := json.Unmarshal(text, &expected); err != nil {
 		return nil, fmt.Errorf("expected.json: %w", err)
 	}
-	role := roles[name]
+	role := expected.Roles[name]
 	if role == nil {
 		return nil, fmt.Errorf("expected.json: no role %q", name)
 	}
+	role.Name, role.Categories = name, expected.Categories
 	if err := role.check(); err != nil {
 		return nil, fmt.Errorf("expected.json: role %s: %w", name, err)
 	}

@@ -6,50 +6,93 @@ import (
 	"testing"
 )
 
-func TestLoadRoleServerGatesEverythingButCompression(t *testing.T) {
-	role := serverRole(t)
-	want := map[string]int{"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54, "10": 1}
-	for _, c := range role.Categories {
-		if len(c.Cases) != want[c.ID] {
-			t.Errorf("category %s has %d cases, want %d", c.ID, len(c.Cases), want[c.ID])
-		}
-		for _, id := range c.Cases {
-			if !strings.HasPrefix(id, c.ID+".") {
-				t.Errorf("case %s stands in category %s", id, c.ID)
-			}
-		}
-		delete(want, c.ID)
+// eachRole runs a subtest for every role of expected.json.
+func eachRole(t *testing.T, test func(t *testing.T, role *Role)) {
+	t.Helper()
+	roles, err := LoadRoles(Both)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(want) > 0 || len(role.Cases()) != 301 {
-		t.Errorf("%d cases; categories left out: %v", len(role.Cases()), want)
+	for _, role := range roles {
+		t.Run(role.Name, func(t *testing.T) { test(t, role) })
 	}
 }
 
-func TestLoadRoleServerExcusesNothingThatTheSuiteJudges(t *testing.T) {
-	role := serverRole(t)
-	var excused []string
-	for id, v := range role.Exceptions {
-		excused = append(excused, id)
-		if v.Behavior != "INFORMATIONAL" || v.BehaviorClose != "INFORMATIONAL" || v.RemoteCloseCode == nil {
-			t.Errorf("%s is expected to be %+v", id, v)
+func serverRole(t *testing.T) *Role {
+	t.Helper()
+	roles, err := LoadRoles("server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return roles[0]
+}
+
+func TestLoadRolesLoadsServerThenClient(t *testing.T) {
+	for choice, want := range map[string]string{
+		"server": "server barewire-server reports/server\n",
+		"client": "client barewire-client reports/client\n",
+		Both:     "server barewire-server reports/server\nclient barewire-client reports/client\n",
+	} {
+		roles, err := LoadRoles(choice)
+		got := ""
+		for _, r := range roles {
+			got += r.Name + " " + r.Agent + " " + r.Report + "\n"
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", choice, got, err, want)
 		}
 	}
-	slices.Sort(excused)
-	if want := []string{"7.1.6", "7.13.1", "7.13.2"}; !slices.Equal(excused, want) {
-		t.Errorf("exceptions are %v, want %v", excused, want)
+	if _, err := LoadRoles("proxy"); err == nil || !strings.Contains(err.Error(), `no role "proxy"`) {
+		t.Errorf("an unknown role: %v", err)
 	}
+}
+
+func TestLoadRolesGatesEverythingButCompression(t *testing.T) {
+	eachRole(t, func(t *testing.T, role *Role) {
+		want := map[string]int{"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54, "10": 1}
+		for _, c := range role.Categories {
+			if len(c.Cases) != want[c.ID] {
+				t.Errorf("category %s has %d cases, want %d", c.ID, len(c.Cases), want[c.ID])
+			}
+			for _, id := range c.Cases {
+				if !strings.HasPrefix(id, c.ID+".") {
+					t.Errorf("case %s stands in category %s", id, c.ID)
+				}
+			}
+			delete(want, c.ID)
+		}
+		if len(want) > 0 || len(role.Cases()) != 301 {
+			t.Errorf("%d cases; categories left out: %v", len(role.Cases()), want)
+		}
+	})
+}
+
+func TestLoadRolesExcuseNothingThatTheSuiteJudges(t *testing.T) {
+	eachRole(t, func(t *testing.T, role *Role) {
+		var excused []string
+		for id, v := range role.Exceptions {
+			excused = append(excused, id)
+			if v.Behavior != "INFORMATIONAL" || v.BehaviorClose != "INFORMATIONAL" || v.RemoteCloseCode == nil {
+				t.Errorf("%s is expected to be %+v", id, v)
+			}
+		}
+		slices.Sort(excused)
+		if want := []string{"7.1.6", "7.13.1", "7.13.2"}; !slices.Equal(excused, want) {
+			t.Errorf("exceptions are %v, want %v", excused, want)
+		}
+	})
 }
 
 func TestParseRoleRefusesExpectationsThatGateLess(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"no-role", `{"client": {}}`, `no role "server"`},
-		{"empty-role", `{"server": {}}`, "0 cases are listed"},
-		{"case-deleted", `{"server": {"total": 2, "categories": [{"cases": ["1.1"]}]}}`, "1 cases are listed, the total says 2"},
-		{"case-twice", `{"server": {"total": 2, "categories": [{"cases": ["1.1", "1.1"]}]}}`, "case 1.1 stands twice"},
-		{"exception-unknown", `{"server": {"total": 1, "categories": [{"cases": ["1.1"]}],
-			"exceptions": {"1.2": {"behavior": "OK", "behaviorClose": "OK", "why": "x"}}}}`, "the exception 1.2"},
-		{"exception-without-reason", `{"server": {"total": 1, "categories": [{"cases": ["1.1"]}],
-			"exceptions": {"1.1": {"behavior": "FAILED", "behaviorClose": "OK"}}}}`, "the exception 1.1"},
+		{"no-role", `{"roles": {"client": {}}, "categories": [{"cases": ["1.1"]}]}`, `no role "server"`},
+		{"no-cases", `{"roles": {"server": {}}}`, "0 cases are listed"},
+		{"case-deleted", `{"roles": {"server": {"total": 2}}, "categories": [{"cases": ["1.1"]}]}`, "1 cases are listed, the total says 2"},
+		{"case-twice", `{"roles": {"server": {"total": 2}}, "categories": [{"cases": ["1.1", "1.1"]}]}`, "case 1.1 stands twice"},
+		{"exception-unknown", `{"categories": [{"cases": ["1.1"]}], "roles": {"server": {"total": 1,
+			"exceptions": {"1.2": {"behavior": "OK", "behaviorClose": "OK", "why": "x"}}}}}`, "the exception 1.2"},
+		{"exception-without-reason", `{"categories": [{"cases": ["1.1"]}], "roles": {"server": {"total": 1,
+			"exceptions": {"1.1": {"behavior": "FAILED", "behaviorClose": "OK"}}}}}`, "the exception 1.1"},
 		{"not-json", `{`, "expected.json"},
 	}
 	for _, test := range tests {

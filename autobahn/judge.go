@@ -108,7 +108,7 @@ func (r *Result) Passed() bool {
 	return len(r.Cases) > 0 && len(r.Good) == len(r.Cases) && len(r.Problems) == 0 && len(r.Missing) == 0
 }
 
-// Print writes a table by category, the deviations, and the sum as the last line.
+// Print writes a table by category and the deviations.
 func (r *Result) Print(w io.Writer) {
 	fmt.Fprintf(w, "%-44s %6s %6s %14s %6s\n", "category", "cases", "ok", "informational", "bad")
 	for _, c := range r.Role.Categories {
@@ -122,6 +122,10 @@ func (r *Result) Print(w io.Writer) {
 	if len(r.Missing) > 0 {
 		fmt.Fprintf(w, "MISSING, no result for %d: %s\n", len(r.Missing), strings.Join(r.Missing, " "))
 	}
+}
+
+// Sum is the verdict in one line, for the end of all output.
+func (r *Result) Sum() string {
 	verdict := ""
 	if !r.Passed() {
 		verdict = ": FAILED"
@@ -129,7 +133,7 @@ func (r *Result) Print(w io.Writer) {
 	if len(r.Patterns) > 0 {
 		verdict += fmt.Sprintf(" (a subset, %s; the gate is %d)", strings.Join(r.Patterns, " "), r.Role.Total)
 	}
-	fmt.Fprintf(w, "autobahn: %d of %d%s\n", len(r.Good), len(r.Cases), verdict)
+	return fmt.Sprintf("%s: %d of %d%s", r.Role.Name, len(r.Good), len(r.Cases), verdict)
 }
 
 type counts struct{ cases, ok, informational, bad int }

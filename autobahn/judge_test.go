@@ -2,7 +2,6 @@ package autobahn
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,22 +10,14 @@ import (
 
 // report is a suite's report in the making: the index, and each case's own file.
 type report struct {
+	role  *Role
 	index map[string]map[string]map[string]any
 	files map[string]map[string]any
 }
 
-func serverRole(t *testing.T) *Role {
-	t.Helper()
-	role, err := LoadRole("server")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return role
-}
-
-// perfectReport is what a server gets that passes everything.
+// perfectReport is what an end gets that passes everything.
 func perfectReport(role *Role) *report {
-	r := &report{index: map[string]map[string]map[string]any{}, files: map[string]map[string]any{}}
+	r := &report{role: role, index: map[string]map[string]map[string]any{}, files: map[string]map[string]any{}}
 	for _, id := range role.Cases() {
 		r.add(role.Agent, id, role.Expected(id))
 	}
@@ -44,11 +35,18 @@ func (r *report) add(agent, id string, v Verdict) {
 		"expectation": "Something<br/> is\n   expected of " + id + "."}
 }
 
+// outcomes are those of the agent that was tested.
+func (r *report) outcomes() map[string]map[string]any { return r.index[r.role.Agent] }
+
+// file is the case's own file.
+func (r *report) file(id string) map[string]any {
+	return r.files[r.outcomes()[id]["reportfile"].(string)]
+}
+
 // set changes one field of a case everywhere in the report.
 func (r *report) set(id, field string, value any) {
-	entry := r.index["barewire-server"][id]
-	entry[field] = value
-	r.files[entry["reportfile"].(string)][field] = value
+	r.outcomes()[id][field] = value
+	r.file(id)[field] = value
 }
 
 func (r *report) write(t *testing.T) string {
@@ -73,84 +71,108 @@ func writeJSON(t *testing.T, file string, v any) {
 }
 
 // judged returns whether the report passes, and everything that is printed.
-func judged(t *testing.T, dir string, patterns ...string) (bool, string) {
+func judged(t *testing.T, role *Role, dir string, patterns ...string) (bool, string) {
 	t.Helper()
-	result, err := Judge(serverRole(t), dir, patterns)
+	result, err := Judge(role, dir, patterns)
 	if err != nil {
 		return false, err.Error()
 	}
 	var out strings.Builder
 	result.Print(&out)
-	return result.Passed(), out.String()
+	return result.Passed(), out.String() + result.Sum()
 }
 
 func TestJudgePassesAPerfectReport(t *testing.T) {
-	ok, out := judged(t, perfectReport(serverRole(t)).write(t))
-	if !ok || !strings.HasSuffix(out, "\nautobahn: 301 of 301\n") {
-		t.Errorf("passed = %v, output:\n%s", ok, out)
-	}
-	for _, line := range []string{
-		"  6 UTF-8 Handling                              145    145              0      0\n",
-		"  7 Close Handling                               37     34              3      0\n",
-	} {
-		if !strings.Contains(out, line) {
-			t.Errorf("the table lacks %q:\n%s", line, out)
+	eachRole(t, func(t *testing.T, role *Role) {
+		ok, out := judged(t, role, perfectReport(role).write(t))
+		if !ok || !strings.HasSuffix(out, "\n"+role.Name+": 301 of 301") {
+			t.Errorf("passed = %v, output:\n%s", ok, out)
 		}
-	}
+		for _, line := range []string{
+			"  6 UTF-8 Handling                              145    145              0      0\n",
+			"  7 Close Handling                               37     34              3      0\n",
+		} {
+			if !strings.Contains(out, line) {
+				t.Errorf("the table lacks %q:\n%s", line, out)
+			}
+		}
+	})
+}
+
+// doctored are reports that must fail. In want, ROLE, AGENT and FILE stand for the role's name, its agent, and the
+// beginning of the names of its files.
+var doctored = []struct {
+	name   string
+	doctor func(r *report)
+	want   []string // all of it must be printed
+}{
+	{"failed", func(r *report) { r.set("1.1.1", "behavior", "FAILED") }, []string{"1.1.1: FAILED, close OK; expected OK, close OK",
+		"Something is expected of 1.1.1.", "FILE_1_1_1.html", "ROLE: 300 of 301: FAILED"}},
+	{"non-strict", func(r *report) { r.set("6.4.1", "behavior", "NON-STRICT") }, []string{"6.4.1: NON-STRICT, close OK;", "300 of 301"}},
+	{"non-strict-close", func(r *report) { r.set("3.2", "behaviorClose", "NON-STRICT") }, []string{"3.2: OK, close NON-STRICT;", "300 of 301"}},
+	{"wrong-code", func(r *report) { r.set("7.9.1", "behaviorClose", "WRONG CODE") }, []string{"7.9.1: OK, close WRONG CODE;"}},
+	{"unimplemented", func(r *report) { r.set("9.1.6", "behavior", "UNIMPLEMENTED") }, []string{"9.1.6: UNIMPLEMENTED,"}},
+	{"informational-where-ok-is-due", func(r *report) { r.set("7.1.5", "behavior", "INFORMATIONAL") }, []string{"7.1.5: INFORMATIONAL,"}},
+	{"ok-where-informational-is-due", func(r *report) { r.set("7.1.6", "behaviorClose", OK) },
+		[]string{"7.1.6: INFORMATIONAL, close OK; expected INFORMATIONAL, close INFORMATIONAL"}},
+	{"empty-verdict", func(r *report) { r.set("2.1", "behaviorClose", "") }, []string{"2.1: OK, close (none);"}},
+	{"other-close-code", func(r *report) { r.set("7.13.1", "remoteCloseCode", 1000) }, []string{"7.13.1: our close code is 1000; expected 1002"}},
+	{"other-close-code-after-a-burst", func(r *report) { r.set("7.1.6", "remoteCloseCode", 1006) }, []string{"7.1.6: our close code is 1006; expected 1000"}},
+	{"no-close-code", func(r *report) { r.set("7.13.2", "remoteCloseCode", nil) }, []string{"7.13.2: our close code is missing; expected 1002"}},
+	{"missing", func(r *report) { delete(r.outcomes(), "10.1.1") }, []string{"MISSING, no result for 1: 10.1.1\n", "300 of 301"}},
+	{"extra", func(r *report) { r.add(r.role.Agent, "12.1.1", Verdict{Behavior: OK, BehaviorClose: OK}) },
+		[]string{"12.1.1: is in the report, but not in expected.json", "ROLE: 301 of 301: FAILED"}},
+	{"empty-index", func(r *report) { r.index = nil }, []string{"MISSING, no result for 301: 1.1.1 1.1.2", "ROLE: 0 of 301"}},
+	{"no-cases", func(r *report) { clear(r.outcomes()) }, []string{"no result for 301: 1.1.1", "0 of 301"}},
+	{"second-agent", func(r *report) { r.add("gorilla", "1.1.1", Verdict{Behavior: OK, BehaviorClose: OK}) },
+		[]string{`agent "gorilla" is in the report`, "ROLE: 301 of 301: FAILED"}},
+	{"other-agent", func(r *report) { r.index["other"] = r.outcomes(); delete(r.index, r.role.Agent) },
+		[]string{`agent "other" is in the report, only "AGENT" may be`, "no result for 301: 1.1.1"}},
+	{"page-contradicts-index", func(r *report) { r.file("5.1")["behavior"] = "FAILED" },
+		[]string{"5.1: FILE_5_1.json says FAILED, close OK, the index OK, close OK"}},
+	{"index-contradicts-page", func(r *report) {
+		r.outcomes()["6.4.2"]["behavior"] = OK
+		r.file("6.4.2")["behavior"] = "NON-STRICT"
+	}, []string{"6.4.2: FILE_6_4_2.json says NON-STRICT"}},
+	{"no-page", func(r *report) { delete(r.files, r.outcomes()["5.2"]["reportfile"].(string)) }, []string{"5.2: the case's own report is missing"}},
+	{"page-of-another-case", func(r *report) { r.outcomes()["5.3"]["reportfile"] = r.outcomes()["5.4"]["reportfile"] },
+		[]string{`5.3: FILE_5_4.json is of case "5.4"`}},
+	{"page-elsewhere", func(r *report) { r.outcomes()["5.5"]["reportfile"] = "../x.json" }, []string{`5.5: report file "../x.json" is not beside`}},
 }
 
 func TestJudgeFailsADoctoredReport(t *testing.T) {
-	const agent = "barewire-server"
-	okay := Verdict{Behavior: OK, BehaviorClose: OK}
-	tests := []struct {
-		name   string
-		doctor func(r *report)
-		want   []string // all of it must be printed
-	}{
-		{"failed", func(r *report) { r.set("1.1.1", "behavior", "FAILED") },
-			[]string{"1.1.1: FAILED, close OK; expected OK, close OK", "Something is expected of 1.1.1.", "barewire_server_case_1_1_1.html", "300 of 301: FAILED"}},
-		{"non-strict", func(r *report) { r.set("6.4.1", "behavior", "NON-STRICT") }, []string{"6.4.1: NON-STRICT, close OK;", "300 of 301"}},
-		{"non-strict-close", func(r *report) { r.set("3.2", "behaviorClose", "NON-STRICT") }, []string{"3.2: OK, close NON-STRICT;", "300 of 301"}},
-		{"wrong-code", func(r *report) { r.set("7.9.1", "behaviorClose", "WRONG CODE") }, []string{"7.9.1: OK, close WRONG CODE;"}},
-		{"unimplemented", func(r *report) { r.set("9.1.6", "behavior", "UNIMPLEMENTED") }, []string{"9.1.6: UNIMPLEMENTED,"}},
-		{"informational-where-ok-is-due", func(r *report) { r.set("7.1.5", "behavior", "INFORMATIONAL") }, []string{"7.1.5: INFORMATIONAL,"}},
-		{"ok-where-informational-is-due", func(r *report) { r.set("7.1.6", "behaviorClose", OK) }, []string{"7.1.6: INFORMATIONAL, close OK; expected INFORMATIONAL, close INFORMATIONAL"}},
-		{"empty-verdict", func(r *report) { r.set("2.1", "behaviorClose", "") }, []string{"2.1: OK, close (none);"}},
-		{"other-close-code", func(r *report) { r.set("7.13.1", "remoteCloseCode", 1000) }, []string{"7.13.1: our close code is 1000; expected 1002"}},
-		{"no-close-code", func(r *report) { r.set("7.13.2", "remoteCloseCode", nil) }, []string{"7.13.2: our close code is missing; expected 1002"}},
-		{"missing", func(r *report) { delete(r.index[agent], "10.1.1") }, []string{"MISSING, no result for 1: 10.1.1\n", "300 of 301"}},
-		{"extra", func(r *report) { r.add(agent, "12.1.1", okay) }, []string{"12.1.1: is in the report, but not in expected.json", "301 of 301: FAILED"}},
-		{"empty-index", func(r *report) { r.index = nil }, []string{"MISSING, no result for 301: 1.1.1 1.1.2", "0 of 301"}},
-		{"no-cases", func(r *report) { clear(r.index[agent]) }, []string{"no result for 301: 1.1.1", "0 of 301"}},
-		{"second-agent", func(r *report) { r.add("gorilla", "1.1.1", okay) }, []string{`agent "gorilla" is in the report`, "301 of 301: FAILED"}},
-		{"other-agent", func(r *report) { r.index["other"] = r.index[agent]; delete(r.index, agent) },
-			[]string{`agent "other" is in the report, only "barewire-server" may be`, "no result for 301: 1.1.1"}},
-		{"page-contradicts-index", func(r *report) { r.files["barewire_server_case_5_1.json"]["behavior"] = "FAILED" },
-			[]string{"5.1: barewire_server_case_5_1.json says FAILED, close OK, the index OK, close OK"}},
-		{"index-contradicts-page", func(r *report) {
-			r.index[agent]["6.4.2"]["behavior"] = OK
-			r.files["barewire_server_case_6_4_2.json"]["behavior"] = "NON-STRICT"
-		},
-			[]string{"6.4.2: barewire_server_case_6_4_2.json says NON-STRICT"}},
-		{"no-page", func(r *report) { delete(r.files, "barewire_server_case_5_2.json") }, []string{"5.2: the case's own report is missing"}},
-		{"page-of-another-case", func(r *report) { r.index[agent]["5.3"]["reportfile"] = "barewire_server_case_5_4.json" },
-			[]string{`5.3: barewire_server_case_5_4.json is of case "5.4"`}},
-		{"page-elsewhere", func(r *report) { r.index[agent]["5.5"]["reportfile"] = "../x.json" }, []string{`5.5: report file "../x.json" is not beside`}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			r := perfectReport(serverRole(t))
-			test.doctor(r)
-			ok, out := judged(t, r.write(t))
-			if ok {
-				t.Error("the report passed")
-			}
-			for _, want := range test.want {
-				if !strings.Contains(out, want) {
-					t.Errorf("nothing says %q:\n%s", want, out)
+	eachRole(t, func(t *testing.T, role *Role) {
+		names := strings.NewReplacer("ROLE", role.Name, "AGENT", role.Agent, "FILE", "barewire_"+role.Name+"_case")
+		for _, test := range doctored {
+			t.Run(test.name, func(t *testing.T) {
+				r := perfectReport(role)
+				test.doctor(r)
+				ok, out := judged(t, role, r.write(t))
+				if ok {
+					t.Error("the report passed")
 				}
-			}
-		})
+				for _, want := range test.want {
+					if want = names.Replace(want); !strings.Contains(out, want) {
+						t.Errorf("nothing says %q:\n%s", want, out)
+					}
+				}
+			})
+		}
+	})
+}
+
+func TestJudgeFailsTheReportOfTheOtherRole(t *testing.T) {
+	roles, err := LoadRoles(Both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, role := range roles {
+		other := roles[1-i]
+		ok, out := judged(t, role, perfectReport(other).write(t))
+		want := "agent \"" + other.Agent + "\" is in the report, only \"" + role.Agent + "\" may be"
+		if ok || !strings.Contains(out, want) || !strings.HasSuffix(out, role.Name+": 0 of 301: FAILED") {
+			t.Errorf("as %s: passed = %v, output:\n%s", role.Name, ok, out)
+		}
 	}
 }
 
@@ -161,27 +183,28 @@ func TestJudgeFailsWithoutAReadableIndex(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, IndexName), []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if ok, out := judged(t, dir); ok || !strings.Contains(out, IndexName) {
+			if ok, out := judged(t, serverRole(t), dir); ok || !strings.Contains(out, IndexName) {
 				t.Errorf("passed = %v, output: %s", ok, out)
 			}
 		})
 	}
-	if ok, out := judged(t, t.TempDir()); ok || !strings.Contains(out, "the suite left no index") {
+	if ok, out := judged(t, serverRole(t), t.TempDir()); ok || !strings.Contains(out, "the suite left no index") {
 		t.Errorf("without a file: passed = %v, output: %s", ok, out)
 	}
 }
 
 func TestJudgeOfASubsetSaysSo(t *testing.T) {
-	r := perfectReport(serverRole(t))
-	r.set("1.1.1", "behavior", "FAILED") // not in the subset
-	dir := r.write(t)
-	ok, out := judged(t, dir, "6.4.*")
-	if !ok || !strings.HasSuffix(out, "\nautobahn: 4 of 4 (a subset, 6.4.*; the gate is 301)\n") {
-		t.Errorf("passed = %v, output:\n%s", ok, out)
-	}
-	maps.DeleteFunc(r.index["barewire-server"], func(id string, _ map[string]any) bool { return id == "6.4.3" })
-	ok, out = judged(t, r.write(t), "6.4.*")
-	if ok || !strings.Contains(out, "no result for 1: 6.4.3\n") {
-		t.Errorf("with a case missing: passed = %v, output:\n%s", ok, out)
-	}
+	eachRole(t, func(t *testing.T, role *Role) {
+		r := perfectReport(role)
+		r.set("1.1.1", "behavior", "FAILED") // not in the subset
+		ok, out := judged(t, role, r.write(t), "6.4.*")
+		if !ok || !strings.HasSuffix(out, "\n"+role.Name+": 4 of 4 (a subset, 6.4.*; the gate is 301)") {
+			t.Errorf("passed = %v, output:\n%s", ok, out)
+		}
+		delete(r.outcomes(), "6.4.3")
+		ok, out = judged(t, role, r.write(t), "6.4.*")
+		if ok || !strings.Contains(out, "no result for 1: 6.4.3\n") {
+			t.Errorf("with a case missing: passed = %v, output:\n%s", ok, out)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path"
@@ -18,7 +19,13 @@ type engine struct {
 	job     *job
 	program string // docker or podman
 	project string
-	started bool // whether there may be containers to remove
+}
+
+// container is one that runs in the background.
+type container struct {
+	engine *engine
+	name   string // "echo", or the suite's part
+	log    string // where its output goes when it is stopped
 }
 
 // chooseVenue takes the engine that was asked for, or the first that answers, or none.
@@ -36,13 +43,18 @@ func (j *job) chooseVenue(ctx context.Context) (venue, error) {
 	for _, program := range programs {
 		if answers(ctx, program) {
 			fmt.Println("suite: container image, run by", program)
-			return &engine{job: j, program: program, project: fmt.Sprintf("barewire-autobahn-%d", os.Getpid())}, nil
+			return newEngine(ctx, j, program)
 		}
 	}
 	if j.engine != "auto" {
 		return nil, fmt.Errorf("%s does not answer, or has no compose command", j.engine)
 	}
 	return j.newLocal(ctx)
+}
+
+func newEngine(ctx context.Context, j *job, program string) (*engine, error) {
+	e := &engine{job: j, program: program, project: fmt.Sprintf("barewire-autobahn-%d", os.Getpid())}
+	return e, e.prepare(ctx)
 }
 
 // answers reports whether an engine, not only its client, is there and can read compose files.
@@ -63,12 +75,13 @@ func (e *engine) compose(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, e.program, all...)
 }
 
-func (e *engine) suite(ctx context.Context, spec string) *exec.Cmd {
-	return e.compose(ctx, "run", "--rm", "--no-deps", "-T", "--name", e.project+"-"+spec, "autobahn",
-		"wstest", "-m", "fuzzingclient", "-s", path.Join(e.inside(), spec))
+func (e *engine) suiteClient(ctx context.Context, p part) *exec.Cmd {
+	return e.compose(ctx, "run", "--rm", "--no-deps", "-T", "--name", e.container(p.spec()), "autobahn",
+		"wstest", "-m", p.mode, "-s", path.Join(e.inside(), p.spec()))
 }
 
-func (e *engine) container() string { return e.project + "-echo" }
+// container is the name of one of the project's containers.
+func (e *engine) container(name string) string { return e.project + "-" + name }
 
 // preparation is how long images may take to arrive and to be built. It is not part of the suite's deadline.
 const preparation = 15 * time.Minute
@@ -76,7 +89,11 @@ const preparation = 15 * time.Minute
 func (e *engine) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, preparation)
 	defer cancel()
-	for _, args := range [][]string{{"pull", "autobahn"}, {"build", "echo"}} {
+	steps := [][]string{{"pull", "autobahn"}}
+	if e.job.role.Name == "server" {
+		steps = append(steps, []string{"build", "echo"})
+	}
+	for _, args := range steps {
 		if _, err := output(e.compose(ctx, args...)); err != nil {
 			return err
 		}
@@ -84,71 +101,72 @@ func (e *engine) prepare(ctx context.Context) error {
 	return nil
 }
 
-func (e *engine) start(ctx context.Context) (string, error) {
-	if err := e.prepare(ctx); err != nil {
-		return "", err
-	}
-	// "run" publishes no port, so nothing on this machine is in the way.
-	e.started = true
-	_, err := output(e.compose(ctx, "run", "-d", "--no-deps", "--name", e.container(), "echo",
+func (e *engine) startServer(ctx context.Context) (string, stopper, error) {
+	// "run" publishes no port that it is not told to, so nothing on this machine is in the way.
+	c := &container{engine: e, name: e.container("echo"), log: filepath.Join(e.job.report, "server.log")}
+	_, err := output(e.compose(ctx, "run", "-d", "--no-deps", "--name", c.name, "echo",
 		"serve", "-addr", ":8080", "-max-message", maxMessage))
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return "ws://" + e.container() + ":8080/echo", e.waitListening(ctx)
+	return "ws://" + c.name + ":8080/echo", c, c.waitOutput(ctx)
 }
 
-// waitListening waits for the server's first line, which says where it listens.
-func (e *engine) waitListening(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	retry := time.NewTicker(100 * time.Millisecond)
-	defer retry.Stop()
-	for {
-		out, err := exec.CommandContext(ctx, e.program, "logs", e.container()).CombinedOutput()
-		if err == nil && len(out) > 0 {
-			return nil
-		}
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			return fmt.Errorf("the server's container does not say that it listens: %w", ctx.Err())
-		}
+// startSuiteServer publishes the suite's port under the same number, on loopback only.
+func (e *engine) startSuiteServer(ctx context.Context, p part) (stopper, error) {
+	_, port, err := net.SplitHostPort(p.addr)
+	if err != nil {
+		return nil, err
 	}
+	c := &container{engine: e, name: e.container(p.spec()), log: p.log()}
+	_, err = output(e.compose(ctx, "run", "-d", "--no-deps", "--name", c.name, "--publish", p.addr+":"+port, "autobahn",
+		"wstest", "-m", p.mode, "--webport", "0", "-s", path.Join(e.inside(), p.spec())))
+	if err != nil {
+		return nil, err
+	}
+	return c, poll(ctx, "suite on "+p.addr, nil, p.knock)
 }
 
-func (e *engine) stop() error {
-	if !e.started {
-		return nil
-	}
+// waitOutput waits for the first line, with which the server says where it listens.
+func (c *container) waitOutput(ctx context.Context) error {
+	return poll(ctx, "output of the container "+c.name, nil, func(ctx context.Context) error {
+		out, err := c.engine.logs(ctx, c.name)
+		if err == nil && len(out) == 0 {
+			err = errors.New("none yet")
+		}
+		return err
+	})
+}
+
+// stop ends the container as an operator would, and keeps its log.
+func (c *container) stop() error {
 	// A context of its own: this must happen after an interrupt, too.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	err := e.stopServer(ctx)
-	return errors.Join(err, e.remove(ctx))
-}
-
-// stopServer ends the server as an operator would, and keeps its log.
-func (e *engine) stopServer(ctx context.Context) error {
-	log := filepath.Join(e.job.report, "server.log")
-	state, err := e.ask(ctx, "inspect", "-f", "{{.State.Running}} {{.State.ExitCode}}", e.container())
+	state, err := c.engine.ask(ctx, "inspect", "-f", "{{.State.Running}} {{.State.ExitCode}}", c.name)
 	if err != nil {
 		return err
 	}
 	if !strings.HasPrefix(state, "true") {
-		err = fmt.Errorf("the server ended before it was asked to: running, exit status: %s (see %s)", state, log)
-	} else if _, err = e.ask(ctx, "stop", "-t", "15", e.container()); err == nil {
-		state, err = e.ask(ctx, "inspect", "-f", "{{.State.ExitCode}}", e.container())
+		err = fmt.Errorf("%s ended before it was asked to: running, exit status: %s (see %s)", c.name, state, c.log)
+	} else if _, err = c.engine.ask(ctx, "stop", "-t", "15", c.name); err == nil {
+		state, err = c.engine.ask(ctx, "inspect", "-f", "{{.State.ExitCode}}", c.name)
 		if err == nil && state != "0" {
-			err = fmt.Errorf("the server failed on the way out: exit status %s (see %s)", state, log)
+			err = fmt.Errorf("%s failed on the way out: exit status %s (see %s)", c.name, state, c.log)
 		}
 	}
-	text, logErr := exec.CommandContext(ctx, e.program, "logs", e.container()).CombinedOutput()
-	return errors.Join(err, logErr, os.WriteFile(log, text, 0o644))
+	text, logErr := c.engine.logs(ctx, c.name)
+	return errors.Join(err, logErr, os.WriteFile(c.log, text, 0o644))
+}
+
+func (e *engine) logs(ctx context.Context, name string) ([]byte, error) {
+	return exec.CommandContext(ctx, e.program, "logs", name).CombinedOutput()
 }
 
 // remove removes every container of the project, also those of a suite that was killed, and its network.
-func (e *engine) remove(ctx context.Context) error {
+func (e *engine) remove() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	ids, err := e.ask(ctx, "ps", "-aq", "--filter", "label=com.docker.compose.project="+e.project)
 	if err == nil && ids != "" {
 		_, err = e.ask(ctx, append([]string{"rm", "-f"}, strings.Fields(ids)...)...)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -13,11 +12,10 @@ import (
 // maxMessage is the largest message that the suite sends (category 9: 16 MiB).
 const maxMessage = "16777216"
 
-// local runs server and suite as processes of this machine.
+// local runs everything as processes of this machine.
 type local struct {
 	job    *job
 	wstest string
-	server *server
 }
 
 func (j *job) newLocal(ctx context.Context) (*local, error) {
@@ -34,35 +32,41 @@ func (j *job) newLocal(ctx context.Context) (*local, error) {
 
 func (l *local) inside() string { return l.job.report }
 
-func (l *local) suite(ctx context.Context, spec string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, l.wstest, "-m", "fuzzingclient", "-s", filepath.Join(l.job.report, spec))
-	// Python would keep its last lines to itself when it is killed; they name the case that hung.
+func (l *local) suiteClient(ctx context.Context, p part) *exec.Cmd {
+	return unbuffered(exec.CommandContext(ctx, l.wstest, "-m", p.mode, "-s", filepath.Join(p.report, p.spec())))
+}
+
+func (l *local) startSuiteServer(ctx context.Context, p part) (stopper, error) {
+	cmd := exec.Command(l.wstest, "-m", p.mode, "--webport", "0", "-s", filepath.Join(p.report, p.spec()))
+	suite, err := start("suite", unbuffered(cmd), p.log())
+	if err != nil {
+		return nil, err
+	}
+	return suite, poll(ctx, "suite on "+p.addr, suite.done, p.knock)
+}
+
+// unbuffered has Python not keep its last lines to itself when it is killed; they name the case that hung.
+func unbuffered(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
 	return cmd
 }
 
-func (l *local) start(ctx context.Context) (string, error) {
-	binary := l.job.options.server
-	if binary == "" {
-		binary = filepath.Join(l.job.scratch, "barewire")
-		build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/barewire")
-		build.Dir = l.job.root
-		if out, err := build.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("go build ./cmd/barewire: %w\n%s", err, bytes.TrimSpace(out))
-		}
-	}
-	addr, err := freePort()
+func (l *local) startServer(ctx context.Context) (string, stopper, error) {
+	binary, err := l.job.binary(ctx, l.job.server, "./cmd/barewire")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	cmd := exec.Command(binary, "serve", "-addr", addr, "-max-message", maxMessage)
-	l.server, err = startServer(ctx, cmd, addr, filepath.Join(l.job.report, "server.log"))
-	return "ws://" + addr + "/echo", err
+	addrs, err := freeAddrs(1)
+	if err != nil {
+		return "", nil, err
+	}
+	cmd := exec.Command(binary, "serve", "-addr", addrs[0], "-max-message", maxMessage)
+	server, err := start("server", cmd, filepath.Join(l.job.report, "server.log"))
+	if err != nil {
+		return "", nil, err
+	}
+	return "ws://" + addrs[0] + "/echo", server, server.waitAccept(ctx, addrs[0])
 }
 
-func (l *local) stop() error {
-	if l.server == nil {
-		return nil
-	}
-	return l.server.stop()
-}
+// remove has nothing to do: no process outlives its stop.
+func (l *local) remove() error { return nil }

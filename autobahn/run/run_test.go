@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -26,6 +28,8 @@ const (
 func TestMain(m *testing.M) {
 	act, ok := actors[os.Getenv(actorEnv)]
 	if !ok {
+		// The race detector has every process sleep for a second when it ends.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 		os.Exit(m.Run())
 	}
 	os.Exit(act(os.Getenv(argEnv)))
@@ -62,6 +66,9 @@ var actors = map[string]func(addr string) int{
 		c.Read(make([]byte, 1))
 		return 0
 	},
+	"testee":        playTestee,
+	"failed-testee": func(string) int { return 5 },
+	"docker":        playDocker,
 }
 
 func listen(addr string) net.Listener {
@@ -81,8 +88,8 @@ func actor(ctx context.Context, name, arg string) *exec.Cmd {
 func TestServerIsSupervised(t *testing.T) {
 	tests := []struct{ actor, startErr, stopErr string }{
 		{"server", "", ""},
-		{"bad-ending", "", "failed on the way out: exit status 7"},
-		{"never-listens", "ended before it listened", "ended before it was asked to: exit status 4"},
+		{"bad-ending", "", "the server failed on the way out: exit status 7"},
+		{"never-listens", "no server on 127.0.0.1", "the server ended before it was asked to: exit status 4"},
 	}
 	for _, test := range tests {
 		t.Run(test.actor, func(t *testing.T) {
@@ -100,13 +107,17 @@ func TestServerThatDiesHalfWayIsAnError(t *testing.T) {
 	checkError(t, "stop", s.stop(), "ended before it was asked to: exit status 3")
 }
 
-func startActor(t *testing.T, name string) (*server, error) {
+func startActor(t *testing.T, name string) (*process, error) {
 	t.Helper()
-	addr, err := freePort()
+	addrs, err := freeAddrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startServer(t.Context(), actor(context.Background(), name, addr), addr, filepath.Join(t.TempDir(), "log"))
+	p, err := start("server", actor(context.Background(), name, addrs[0]), filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, p.waitAccept(t.Context(), addrs[0])
 }
 
 func checkError(t *testing.T, what string, err error, want string) {
@@ -122,24 +133,27 @@ func checkError(t *testing.T, what string, err error, want string) {
 func TestSuiteIsKilledWhenItsTimeIsUp(t *testing.T) {
 	l := listen("127.0.0.1:0")
 	defer l.Close()
-	p := part{report: t.TempDir(), name: "1"}
+	p := part{report: t.TempDir(), mode: "fuzzingclient", name: "1"}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- p.run(ctx, actor(ctx, "hanging-suite", l.Addr().String())) }()
+	go func() {
+		suite := actor(ctx, "hanging-suite", l.Addr().String())
+		ended <- p.blame(p.run(ctx, "suite", suite, p.log()))
+	}()
 	c, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	cancel(context.DeadlineExceeded)
-	checkError(t, "run", <-ended, "deadline exceeded; the suite was ended in case 6.4.2")
+	checkError(t, "run", <-ended, "deadline exceeded, so the suite was ended; the last case begun: 6.4.2")
 	if _, err := io.ReadAll(c); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Errorf("the process still holds its connection: %v", err)
 	}
 }
 
 func TestDealCasesDealsEachOnce(t *testing.T) {
-	cases := serverJob(t).cases
+	cases := newJob(t, "server").cases
 	for _, n := range []int{1, 2, 7, 301, 1000} {
 		var dealt []string
 		for _, hand := range dealCases(cases, n) {
@@ -156,38 +170,48 @@ func TestDealCasesDealsEachOnce(t *testing.T) {
 	}
 }
 
-func serverJob(t *testing.T) *job {
+func newJob(t *testing.T, role string) *job {
 	t.Helper()
-	role, err := autobahn.LoadRole("server")
+	roles, err := autobahn.LoadRoles(role)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &job{options: options{jobs: 1}, role: role, cases: role.Cases(), report: t.TempDir()}
+	return &job{options: options{jobs: 1, deadline: patience}, role: roles[0], cases: roles[0].Cases(), report: t.TempDir()}
 }
 
-func TestDealWritesTheSuitesConfiguration(t *testing.T) {
-	j := serverJob(t)
-	parts, err := j.deal("ws://host/echo", "/inside")
-	if err != nil || len(parts) != 1 {
-		t.Fatalf("deal = %v, %v", parts, err)
+func TestConfigureWritesTheSuitesConfiguration(t *testing.T) {
+	const all = `"cases":["1.*","2.*","3.*","4.*","5.*","6.*","7.*","9.*","10.*"],"exclude-cases":[],"exclude-agent-cases":{}`
+	tests := []struct {
+		mode string
+		spec spec
+		want string
+	}{
+		{"fuzzingclient", spec{Servers: []target{{Agent: "barewire-server", URL: "ws://host/echo"}}},
+			`{"outdir":"/inside/part-1","servers":[{"agent":"barewire-server","url":"ws://host/echo"}],` + all + `}`},
+		{"fuzzingserver", spec{URL: "ws://127.0.0.1:9001"},
+			`{"outdir":"/inside/part-1","url":"ws://127.0.0.1:9001",` + all + `}`},
 	}
-	text, err := os.ReadFile(filepath.Join(j.report, parts[0].spec()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got spec
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	want := `{/inside/part-1 [{barewire-server ws://host/echo}] [1.* 2.* 3.* 4.* 5.* 6.* 7.* 9.* 10.*] [] map[]}`
-	if s := fmt.Sprint(got); s != want {
-		t.Errorf("configuration is %s\nwant %s", s, want)
+	for _, test := range tests {
+		t.Run(test.mode, func(t *testing.T) {
+			parts := newJob(t, "server").deal(test.mode)
+			if len(parts) != 1 {
+				t.Fatalf("%d parts", len(parts))
+			}
+			if err := parts[0].configure("/inside", test.spec); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(parts[0].report, test.mode+"-1.json"))
+			var got bytes.Buffer
+			if err := errors.Join(err, json.Compact(&got, text)); err != nil || got.String() != test.want {
+				t.Errorf("configuration is %s, %v\nwant %s", got.String(), err, test.want)
+			}
+		})
 	}
 }
 
 func TestMergeMakesOneReport(t *testing.T) {
 	report := t.TempDir()
-	parts := []part{{report, "1"}, {report, "2"}}
+	parts := []part{{report: report, name: "1"}, {report: report, name: "2"}}
 	writePart(t, parts[0], "1.1.1", "index.html", "a_case_1_1_1.html")
 	writePart(t, parts[1], "1.1.2", "index.html", "a_case_1_1_2.html")
 	if err := merge(report, parts); err != nil {
@@ -209,7 +233,7 @@ func TestMergeMakesOneReport(t *testing.T) {
 
 func TestMergeRefusesPartsThatAreNotWhole(t *testing.T) {
 	report := t.TempDir()
-	parts := []part{{report, "1"}, {report, "2"}, {report, "3"}}
+	parts := []part{{report: report, name: "1"}, {report: report, name: "2"}, {report: report, name: "3"}}
 	writePart(t, parts[0], "1.1.1")
 	writePart(t, parts[1], "1.1.1")
 	if err := os.MkdirAll(parts[2].dir(), 0o755); err != nil {
@@ -226,7 +250,7 @@ func writePart(t *testing.T, p part, id string, pages ...string) {
 	if err := os.MkdirAll(p.dir(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{autobahn.IndexName: `{"a": {"` + id + `": {"behavior": "OK", "behaviorClose": "OK"}}}`}
+	files := map[string]string{autobahn.IndexName: `{"a": {"` + id + `": {"behavior": "OK", "behaviorClose": "OK", "reportfile": "a.json"}}}`}
 	for _, page := range pages {
 		files[page] = "page"
 	}
@@ -238,13 +262,13 @@ func writePart(t *testing.T, p part, id string, pages ...string) {
 }
 
 func TestParseRefusesBadArguments(t *testing.T) {
-	for _, args := range []string{"-j 0", "-deadline 0s", "-deadline x", "6.4.1", "-nope"} {
+	for _, args := range []string{"-j 0", "-deadline 0s", "-deadline x", "6.4.1", "-nope", "-role client -server x", "-role server -testee x"} {
 		if _, err := parse(strings.Fields(args)); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
 	}
 	opt, err := parse([]string{"-case", "6.4.*,7.1.6", "-j", "2"})
-	if err != nil || opt.jobs != 2 || !slices.Equal(opt.patterns, []string{"6.4.*", "7.1.6"}) {
+	if err != nil || opt.role != autobahn.Both || opt.jobs != 2 || !slices.Equal(opt.patterns, []string{"6.4.*", "7.1.6"}) {
 		t.Errorf("parse = %+v, %v", opt, err)
 	}
 }

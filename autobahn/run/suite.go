@@ -18,18 +18,22 @@ import (
 // part is the share of one suite process. It has a directory of its own, because the suite overwrites the index of
 // whoever shares it.
 type part struct {
-	report string // the report directory of all parts
-	name   string // "1", "2", …
+	report string   // the report directory of all parts
+	mode   string   // of the suite: fuzzingclient or fuzzingserver
+	name   string   // "1", "2", …
+	cases  []string // ids or patterns
+	addr   string   // where a fuzzingserver listens
 }
 
-func (p part) spec() string { return "fuzzingclient-" + p.name + ".json" }
+func (p part) spec() string { return p.mode + "-" + p.name + ".json" }
 func (p part) dir() string  { return filepath.Join(p.report, "part-"+p.name) }
 func (p part) log() string  { return filepath.Join(p.report, "wstest-"+p.name+".log") }
 
 // spec is the suite's configuration file.
 type spec struct {
 	Outdir        string            `json:"outdir"`
-	Servers       []target          `json:"servers"`
+	Servers       []target          `json:"servers,omitempty"` // for a fuzzingclient
+	URL           string            `json:"url,omitempty"`     // for a fuzzingserver
 	Cases         []string          `json:"cases"`
 	Exclude       []string          `json:"exclude-cases"`
 	ExcludeAgents map[string]string `json:"exclude-agent-cases"`
@@ -40,8 +44,8 @@ type target struct {
 	URL   string `json:"url"`
 }
 
-// deal writes a configuration for each suite process. inside is the report directory as the suite sees it.
-func (j *job) deal(url, inside string) ([]part, error) {
+// deal shares the cases out.
+func (j *job) deal(mode string) []part {
 	hands := dealCases(j.cases, j.jobs)
 	if len(hands) == 1 && len(j.patterns) == 0 {
 		// Whole categories by wildcard: a case that a newer suite added would run, and fail the gate as unexpected.
@@ -49,27 +53,27 @@ func (j *job) deal(url, inside string) ([]part, error) {
 	}
 	var parts []part
 	for i, hand := range hands {
-		p := part{report: j.report, name: fmt.Sprint(i + 1)}
-		text, err := json.MarshalIndent(spec{
-			Outdir:        path.Join(filepath.ToSlash(inside), "part-"+p.name),
-			Servers:       []target{{Agent: j.role.Agent, URL: url}},
-			Cases:         hand,
-			Exclude:       []string{},
-			ExcludeAgents: map[string]string{},
-		}, "", "  ")
-		if err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(filepath.Join(j.report, p.spec()), text, 0o644); err != nil {
-			return nil, err
-		}
-		// Made here, so that it is ours even when the suite runs as root in a container.
-		if err := os.MkdirAll(p.dir(), 0o755); err != nil {
-			return nil, err
-		}
-		parts = append(parts, p)
+		parts = append(parts, part{report: j.report, mode: mode, name: fmt.Sprint(i + 1), cases: hand})
 	}
-	return parts, nil
+	return parts
+}
+
+// configure writes the part's configuration, of which s has what depends on the mode. inside is the report directory as
+// the suite sees it.
+func (p part) configure(inside string, s spec) error {
+	s.Outdir = path.Join(filepath.ToSlash(inside), "part-"+p.name)
+	s.Cases = p.cases
+	s.Exclude = []string{}
+	s.ExcludeAgents = map[string]string{}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.report, p.spec()), text, 0o644); err != nil {
+		return err
+	}
+	// Made here, so that it is ours even when the suite runs as root in a container.
+	return os.MkdirAll(p.dir(), 0o755)
 }
 
 // dealCases deals like cards: neighbours, which tend to be alike in cost, go to different hands.
@@ -89,32 +93,41 @@ func wildcards(role *autobahn.Role) []string {
 	return out
 }
 
-// runParts runs the suite processes side by side, and kills what is left when ctx ends.
-func runParts(ctx context.Context, v venue, parts []part) error {
+// eachPart works on all parts side by side.
+func eachPart(parts []part, work func(p part) error) error {
 	errs := make([]error, len(parts))
 	var wg sync.WaitGroup
 	for i, p := range parts {
-		wg.Go(func() { errs[i] = p.run(ctx, v.suite(ctx, p.spec())) })
+		wg.Go(func() { errs[i] = work(p) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-func (p part) run(ctx context.Context, suite *exec.Cmd) error {
-	log, err := os.Create(p.log())
+// run runs cmd, which ctx kills, to its end. name says what it is.
+func (p part) run(ctx context.Context, name string, cmd *exec.Cmd, log string) error {
+	out, err := os.Create(log)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	suite.Stdout, suite.Stderr = log, log
-	err = suite.Run()
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	err = cmd.Run()
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w; the suite was ended in case %s", context.Cause(ctx), p.lastCase())
+		return fmt.Errorf("%w, so the %s was ended", context.Cause(ctx), name)
 	}
 	if err != nil {
-		return fmt.Errorf("the suite failed: %w (see %s)", err, p.log())
+		return fmt.Errorf("the %s failed: %w (see %s)", name, err, log)
 	}
 	return nil
+}
+
+// blame adds to an error in which case it came up. The suite's log must have been written.
+func (p part) blame(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; the last case begun: %s", err, p.lastCase())
 }
 
 var begun = regexp.MustCompile(`(?m)^Running test case ID (\S+)`)
@@ -124,7 +137,7 @@ func (p part) lastCase() string {
 	text, err := os.ReadFile(p.log())
 	all := begun.FindAllSubmatch(text, -1)
 	if err != nil || len(all) == 0 {
-		return "(none begun)"
+		return "none"
 	}
 	return string(all[len(all)-1][1])
 }
