@@ -6,10 +6,10 @@ WIRE  = rules.go errors.go frame.go mask.go utf8.go close.go fields.go head.go c
 PROTO = $(WIRE) receiver.go sender.go endpoint.go trace.go trace_frame.go trace_head.go trace_notes.go
 
 # The checks of `make ci` besides `test`, in order.
-CHECKS = lint layers style embed cross browser race cover fuzz autobahn docs
+CHECKS = lint layers style embed cross browser interop race cover fuzz autobahn docs
 
 T    ?= 30s# time for each fuzz target
-ARGS ?=# more arguments for `make run`
+ARGS ?=# more arguments for `make run` and `make interop`
 
 # Settings of the caller's shell must not change what is built here.
 export GOFLAGS := -buildvcs=false
@@ -19,7 +19,7 @@ JSWASM = CGO_ENABLED=0 GOOS=js GOARCH=wasm
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test race fuzz bench cover lint layers embed style wasm cross browser autobahn docs ci clean rename checks
+.PHONY: help run test race fuzz bench cover lint layers embed style wasm cross browser interop autobahn docs ci clean rename checks
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -70,7 +70,10 @@ cross: ## build for other systems and processors, and run the tests as 386
 browser: ## drive the web page in headless Chromium (CHROMIUM names another one) against our server
 	go run ./tools/browser
 
-autobahn: ## run the Autobahn suite against our server and gate on its verdicts
+interop: ## talk to npm's ws and Python's websockets in both directions (ARGS=-missing=skip without them)
+	go run ./tools/interop $(ARGS)
+
+autobahn: ## run the Autobahn suite against our server and our client and gate on its verdicts
 	go run ./autobahn/run
 
 docs: ## check that the links between the documents resolve
