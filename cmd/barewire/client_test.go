@@ -100,7 +100,7 @@ func start(t *testing.T, flags ...string) *program {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{t: t, interrupt: cancel, status: make(chan int, 1)}
 	go func() {
-		p.status <- run(ctx, append([]string{"serve", "-addr", "127.0.0.1:0"}, flags...), &p.stdout, &p.stderr)
+		p.status <- run(ctx, append([]string{"serve", "-addr", "127.0.0.1:0"}, flags...), streams{out: &p.stdout, err: &p.stderr})
 	}()
 	t.Cleanup(func() { p.stop() })
 	line := p.stdout.waitLine(t, "barewire: listening on http")

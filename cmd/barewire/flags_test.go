@@ -15,7 +15,7 @@ func runBriefly(args ...string) (status int, stdout, stderr string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var out, log transcript
-	status = run(ctx, args, &out, &log)
+	status = run(ctx, args, streams{out: &out, err: &log})
 	return status, out.String(), log.String()
 }
 

@@ -3,19 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 )
 
 // help lists the verbs, or has one of them explain itself.
-func help(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func help(ctx context.Context, args []string, std streams) int {
 	if len(args) > 0 && args[0] != "help" && !strings.HasPrefix(args[0], "-") {
-		return run(ctx, []string{args[0], "-help"}, stdout, stderr)
+		return run(ctx, []string{args[0], "-help"}, std)
 	}
-	fmt.Fprint(stdout, "usage: barewire verb [flags]\n\n")
+	fmt.Fprint(std.out, "usage: barewire verb [flags]\n\n")
 	for _, v := range verbs() {
-		fmt.Fprintf(stdout, "  %-9s %s\n", v.name, v.summary)
+		fmt.Fprintf(std.out, "  %-9s %s\n", v.name, v.summary)
 	}
-	fmt.Fprint(stdout, "\n'barewire help verb' explains its flags.\n")
+	fmt.Fprint(std.out, "\n'barewire help verb' explains its flags.\n")
 	return exitOK
 }

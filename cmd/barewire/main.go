@@ -1,7 +1,8 @@
-// Command barewire is a WebSocket server for trying things out and for testing
-// clients. Its first argument is a verb:
+// Command barewire is a WebSocket server and a WebSocket client for trying things
+// out and for tests. Its first argument is a verb:
 //
 //	barewire serve      an echo and broadcast server with a web page
+//	barewire dial       a client: interactive on a terminal, for scripts in a pipe
 //	barewire version    what this program was built from
 //	barewire help       the list of verbs, or with a verb its flags
 package main
@@ -15,25 +16,39 @@ import (
 	"syscall"
 )
 
-// Exit statuses.
+// Exit statuses. Those from 3 to 8 are of dial.
 const (
 	exitOK          = 0
-	exitFailure     = 1
+	exitFailure     = 1 // dial: also an expectation that was not met
 	exitUsage       = 2
+	exitNetwork     = 3   // no connection: network, TLS or proxy
+	exitRefused     = 4   // the opening handshake failed
+	exitProtocol    = 5   // the peer broke the protocol
+	exitLost        = 6   // 1006: the connection ended without a Close
+	exitClosed      = 7   // the peer closed with another code than 1000
+	exitTimeout     = 8   // -timeout has passed
 	exitInterrupted = 130 // what shells report for a program that SIGINT has ended
 )
+
+// streams are what the program is connected to.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	terminal terminals
+}
 
 // A verb is a command of the program. run returns the exit status; when ctx
 // ends, it has to come to an end in good order.
 type verb struct {
 	name, summary string
-	run           func(ctx context.Context, args []string, stdout, stderr io.Writer) int
+	run           func(ctx context.Context, args []string, std streams) int
 }
 
 // verbs returns all verbs. It is no variable, since help refers to it.
 func verbs() []verb {
 	return []verb{
 		{"serve", "run an echo and broadcast server with a web page", serve},
+		{"dial", "connect to a server and talk with it", dial},
 		{"version", "say what this program was built from", version},
 		{"help", "list the verbs, or the flags of one", help},
 	}
@@ -49,21 +64,24 @@ func main() {
 		<-signals
 		os.Exit(exitInterrupted)
 	}()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], streams{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		terminal: terminals{isTerminal(os.Stdin), isTerminal(os.Stdout), isTerminal(os.Stderr)},
+	}))
 }
 
 // run is the program, without the process around it.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, std streams) int {
 	if len(args) == 0 {
-		fmt.Fprintln(stderr, "barewire: a verb is missing; 'barewire help' lists them")
+		fmt.Fprintln(std.err, "barewire: a verb is missing; 'barewire help' lists them")
 		return exitUsage
 	}
 	v, ok := findVerb(args[0])
 	if !ok {
-		fmt.Fprintf(stderr, "barewire: there is no verb %q; 'barewire help' lists them\n", args[0])
+		fmt.Fprintf(std.err, "barewire: there is no verb %q; 'barewire help' lists them\n", args[0])
 		return exitUsage
 	}
-	return v.run(ctx, args[1:], stdout, stderr)
+	return v.run(ctx, args[1:], std)
 }
 
 func findVerb(name string) (verb, bool) {

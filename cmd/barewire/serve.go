@@ -29,22 +29,22 @@ const (
 )
 
 // serve runs the server until ctx ends.
-func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func serve(ctx context.Context, args []string, std streams) int {
 	flags, err := parseServeFlags(args)
 	if errors.Is(err, flag.ErrHelp) {
-		printServeUsage(stdout)
+		printServeUsage(std.out)
 		return exitOK
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "barewire serve:", err)
+		fmt.Fprintln(std.err, "barewire serve:", err)
 		return exitUsage
 	}
-	s, err := newServer(flags, stderr)
+	s, err := newServer(flags, std.err)
 	if err != nil {
-		fmt.Fprintln(stderr, "barewire serve:", err)
+		fmt.Fprintln(std.err, "barewire serve:", err)
 		return exitFailure
 	}
-	s.announce(stdout)
+	s.announce(std.out)
 	return s.run(ctx)
 }
 

@@ -3,22 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 )
 
 // version prints one line.
-func version(_ context.Context, args []string, stdout, stderr io.Writer) int {
+func version(_ context.Context, args []string, std streams) int {
 	switch {
 	case len(args) == 0:
-		fmt.Fprintf(stdout, "barewire %s %s %s/%s\n", built(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(std.out, "barewire %s %s %s/%s\n", built(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
 	case args[0] == "-help" || args[0] == "--help" || args[0] == "-h":
-		fmt.Fprintln(stdout, "usage: barewire version")
+		fmt.Fprintln(std.out, "usage: barewire version")
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "barewire version: unexpected argument %q\n", args[0])
+	fmt.Fprintf(std.err, "barewire version: unexpected argument %q\n", args[0])
 	return exitUsage
 }
 
