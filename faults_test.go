@@ -28,7 +28,7 @@ type faultRun struct {
 }
 
 func newFaultRun(t *testing.T, role Role, ours, theirs *simConn) *faultRun {
-	o := Options{Logger: slog.New(slog.DiscardHandler), WriteBuffer: 256}
+	o := Options{Logger: slog.New(slog.DiscardHandler), WriteBuffer: 256, KeepAlive: -1}
 	r := &faultRun{t: t, ours: ours, start: time.Now()}
 	r.sick = newConn(ours, role, o, nil)
 	r.sound = newConn(theirs, opposite(role), o, nil)

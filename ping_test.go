@@ -120,7 +120,7 @@ func TestPingIsAnsweredThoughTheConnectionEnds(t *testing.T) {
 func TestPingPrefersItsPong(t *testing.T) {
 	for i := range 100 {
 		p := &ping{answered: make(chan struct{}), rtt: time.Second}
-		c := newConn(noHalfClose{}, RoleServer, Options{}, nil)
+		c := newConn(noHalfClose{}, RoleServer, Options{KeepAlive: -1}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		close(p.answered)
 		close(c.done)
