@@ -64,7 +64,7 @@ func newLocation(u *url.URL) (*location, error) {
 // check judges the parts (§4.1).
 func (to *location) check() error {
 	switch port, err := strconv.ParseUint(to.port, 10, 16); {
-	case to.url.Opaque != "" || to.url.Host == "" || to.name == "":
+	case to.name == "":
 		return badURL("it has no host")
 	case err != nil || port == 0:
 		return badURL("its port is not between 1 and 65535")

@@ -31,7 +31,6 @@ func (a *attempt) redirect(resp *http.Response, err error, left int) error {
 	if !to.sameOrigin(a.to) {
 		// Secrets are for the server that they were given for.
 		a.host = ""
-		a.header = a.header.Clone()
 		for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
 			a.header.Del(name)
 		}

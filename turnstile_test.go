@@ -99,6 +99,20 @@ func TestTurnstileIsLeftWhenAContextEnds(t *testing.T) {
 	})
 }
 
+// net.Dialer tries a second address while the first is slow, and may come to the
+// turnstile when nobody waits for it any more.
+func TestTurnstileIsClosedToWhoComesTooLate(t *testing.T) {
+	p := passage{stile: &Turnstile{}}
+	wantNil(t, "the first address", p.enter(background, "192.0.2.1:80"))
+	p.leave()
+	if err := p.enter(background, "[2001:db8::1]:80"); err == nil {
+		t.Error("it was let in")
+	}
+	if n := len(p.stile.gates); n != 0 {
+		t.Errorf("%d gates are left", n)
+	}
+}
+
 // Two names of one address are one address, where we are who resolves them.
 func TestTurnstileKnowsTheAddressBehindAName(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
