@@ -16,7 +16,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"strconv"
 	"strings"
@@ -49,24 +48,25 @@ type Dialer struct {
 	// https, socks5 or socks5h URL, perhaps with user and password. By default
 	// HTTP_PROXY, HTTPS_PROXY and NO_PROXY decide, as in
 	// http.ProxyFromEnvironment: HTTP_PROXY for ws, HTTPS_PROXY for wss, and
-	// none for localhost.
+	// none for localhost. With a NetDial of your own there is none by default.
 	Proxy func(u *url.URL) (*url.URL, error)
 
 	// NetDial connects to the server, or to the proxy; addr is "host:port".
-	// It must return when ctx ends. By default it is that of a net.Dialer.
-	// It can as well connect to a Unix socket.
+	// It must return when ctx ends, and the deadlines of what it returns must
+	// work. By default it is that of a net.Dialer. It can as well connect to a
+	// Unix socket.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// WrapConn is given what the handshake and all frames will pass through,
 	// inside of TLS, and returns what to use instead: a net.Conn that writes
-	// down what passes, for example (see Tracer).
+	// down what passes, for example (see Tracer). Deadlines must work through it.
 	WrapConn func(net.Conn) net.Conn
 
 	// MaxRedirects is how many redirects are followed. By default none is: the
-	// Dial fails with the answer's HandshakeError. See RuleRedirect for what
-	// is never followed. To another scheme, host or port, the fields
-	// Authorization, Cookie and Proxy-Authorization of Header, the URL's user
-	// and Host are not taken along.
+	// Dial fails with the answer's HandshakeError. None is ever followed from
+	// wss to ws; RuleRedirect tells of those. To another scheme, host or port,
+	// the fields Authorization, Cookie and Proxy-Authorization of Header, the
+	// URL's user and Host are not taken along; TLSConfig is.
 	MaxRedirects int
 
 	// HandshakeTimeout bounds a whole Dial, redirects included. Default 10 s.
@@ -86,17 +86,17 @@ func (d *Dialer) handshakeTimeout() time.Duration {
 	return min(d.HandshakeTimeout, maxTimeout)
 }
 
-// Dial opens a connection to a ws or wss URL. A user name in the URL becomes
-// Basic authorization. ctx and HandshakeTimeout bound Dial, at every stage, but
-// not the connection.
+// Dial opens a connection to a ws or wss URL (§3, §4.1). A user name in the URL
+// becomes Basic authorization. ctx and HandshakeTimeout bound Dial at every stage
+// of the network, but not the connection.
 //
-// The answer is returned whenever there was one that could be parsed. Its Body
-// need not be closed; it is empty, or for a refusal the first KiB.
+// The server's answer is returned whenever there was one that could be parsed. Its
+// Body need not be closed; it is empty, or for a refusal the first KiB.
 //
 // The error is a *HandshakeError when a server, or a proxy, has answered with
 // something else than a proper acceptance. It wraps ErrURL for what is no
 // WebSocket URL, and ErrHandshakeValue when an option must not be sent; nothing
-// has been sent then. All other errors wrap that of the network, of TLS or of the
+// is connected then. All other errors wrap that of the network, of TLS or of the
 // context.
 func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response, error) {
 	to, err := parseLocation(rawURL)
@@ -174,8 +174,11 @@ func (a *attempt) prepare() error {
 		a.ask.Host = a.host
 	}
 	h := http.Header(a.ask.Header)
-	if u := a.to.user; u != nil && h.Get("Authorization") == "" {
+	if u := a.to.user; u.String() != "" && h.Get("Authorization") == "" {
 		h.Set("Authorization", basicAuth(u))
+	}
+	if pairs := h["Cookie"]; len(pairs) > 1 { // RFC 6265 §5.4: there is only one
+		h.Set("Cookie", strings.Join(pairs, "; "))
 	}
 	if a.dialer.Jar != nil {
 		r := http.Request{Header: h}
@@ -192,11 +195,29 @@ func basicAuth(u *url.Userinfo) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(u.Username()+":"+password))
 }
 
+var errNoConn = errors.New("neither a connection nor an error")
+
 func (d *Dialer) netDial(ctx context.Context, addr string) (net.Conn, error) {
-	if d.NetDial != nil {
-		return d.NetDial(ctx, "tcp", addr)
+	if d.NetDial == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
 	}
-	return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	nc, err := d.NetDial(ctx, "tcp", addr)
+	if nc == nil && err == nil {
+		err = errNoConn
+	}
+	return nc, err
+}
+
+// wrap is WrapConn. A transport without deadlines is refused here: on a Conn it
+// would fail with the first write, or hang.
+func (d *Dialer) wrap(nc net.Conn) (net.Conn, error) {
+	if d.WrapConn != nil {
+		inner := nc
+		if nc = d.WrapConn(inner); nc == nil {
+			return inner, errNoConn
+		}
+	}
+	return nc, nc.SetDeadline(time.Time{})
 }
 
 // stageError says what was being done when an error came.
@@ -221,13 +242,14 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 			return nil, nil, stageError(ctx, "TLS with "+a.to.name, err)
 		}
 	}
-	if wrap := a.dialer.WrapConn; wrap != nil {
-		nc = wrap(nc)
-		defer func() {
-			if c == nil {
-				nc.Close()
-			}
-		}()
+	nc, err = a.dialer.wrap(nc)
+	defer func() {
+		if c == nil {
+			nc.Close()
+		}
+	}()
+	if err != nil {
+		return nil, nil, stageError(ctx, "setting deadlines", err)
 	}
 	answer, early, err := exchange(nc, AppendAsk(nil, &a.ask))
 	if he := (*HandshakeError)(nil); errors.As(err, &he) {
@@ -245,6 +267,9 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 		return nil, resp, err
 	}
 	c = newConn(nc, RoleClient, a.dialer.Options, early)
+	c.frameTurn.lock(nil, nil) // keepalive may be at work already
+	c.out.talkative = a.to.secure
+	c.frameTurn.unlock()
 	c.subprotocol = agreed.Subprotocol
 	return c, resp, nil
 }
@@ -265,32 +290,6 @@ func (d *Dialer) startTLS(ctx context.Context, nc net.Conn, name string) (net.Co
 	return c, &state, err
 }
 
-// exchange sends a request and reads the head of its answer, and what came in
-// the same packets behind it.
-func exchange(nc net.Conn, request []byte) (answer *Response, early []byte, err error) {
-	if _, err := nc.Write(request); err != nil {
-		return nil, nil, err
-	}
-	buf := getBuffer(headBuffer)
-	defer putBuffer(buf)
-	b := (*buf)[:0]
-	for heads := 0; heads <= MaxHead; {
-		var n int
-		if b, n, err = readHead(nc, b); err != nil {
-			return nil, nil, err
-		}
-		if answer, err = ParseResponse(b[:n]); err != nil {
-			return nil, nil, err
-		}
-		if !answer.Interim() {
-			return answer, append([]byte(nil), b[n:]...), nil
-		}
-		heads += n
-		b = b[n:]
-	}
-	return nil, nil, malformed(RuleHeadSize, "too many interim answers")
-}
-
 // response returns the answer in the form of net/http, with no body yet.
 func (a *attempt) response(r *Response) *http.Response {
 	resp := &http.Response{
@@ -305,29 +304,4 @@ func (a *attempt) response(r *Response) *http.Response {
 		}
 	}
 	return resp
-}
-
-// Limits on the body of an answer that is no 101 (§10.4).
-const (
-	maxKeptBody  = 1 << 10     // bytes that are kept of it
-	maxRawBody   = 4 << 10     // bytes that are read for that
-	bodyPatience = time.Second // that the rest of it may take
-)
-
-// readBody reads the beginning of the body of an answer that is not a 101.
-func readBody(nc net.Conn, r *Response, early []byte) []byte {
-	switch r.Status {
-	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusNotModified: // RFC 9112 §6.3
-		return nil
-	}
-	// HandshakeTimeout closes the connection, so this deadline may be later.
-	nc.SetReadDeadline(time.Now().Add(bodyPatience))
-	body := io.LimitReader(io.MultiReader(bytes.NewReader(early), nc), maxRawBody)
-	if len(r.Header[fieldEncoding]) > 0 {
-		body = httputil.NewChunkedReader(body)
-	} else if n, err := strconv.ParseInt(http.Header(r.Header).Get(fieldLength), 10, 64); err == nil {
-		body = io.LimitReader(body, n)
-	}
-	kept, _ := io.ReadAll(io.LimitReader(body, maxKeptBody)) // what has come will do
-	return kept
 }

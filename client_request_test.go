@@ -52,7 +52,7 @@ func TestClientRequest(t *testing.T) {
 func TestClientRequestWithEverything(t *testing.T) {
 	jar, _ := cookiejar.New(nil)
 	jar.SetCookies(mustURL(t, "http://test.example/"), []*http.Cookie{{Name: "j", Value: "1"}, {Name: "k", Value: "a b"}})
-	header := http.Header{"Origin": {"http://a.example"}, "Cookie": {"mine=1"}, "X-Own": {"1", "2"}, "x-lower": {"3"}}
+	header := http.Header{"Origin": {"http://a.example"}, "Cookie": {"mine=1", "mine=2"}, "X-Own": {"1", "2"}, "x-lower": {"3"}}
 	d := Dialer{
 		Options: Options{Subprotocols: []string{"chat", "superchat"}},
 		Header:  header, Host: "other.example", Jar: jar,
@@ -61,7 +61,7 @@ func TestClientRequestWithEverything(t *testing.T) {
 	for name, want := range map[string]string{
 		"Host":                   "other.example",
 		"Origin":                 "http://a.example",
-		"Cookie":                 `mine=1; j=1; k="a b"`,
+		"Cookie":                 `mine=1; mine=2; j=1; k="a b"`,
 		"X-Lower":                "3",
 		"Authorization":          "Basic " + base64.StdEncoding.EncodeToString([]byte("user:pass")),
 		"Sec-WebSocket-Protocol": "chat, superchat",
@@ -73,7 +73,7 @@ func TestClientRequestWithEverything(t *testing.T) {
 	if !strings.Contains(head, "X-Own: 1\r\nX-Own: 2\r\n") {
 		t.Errorf("fields are missing in %q", head)
 	}
-	if len(header) != 4 || len(header["Cookie"]) != 1 || header.Get("Authorization") != "" {
+	if len(header) != 4 || len(header["Cookie"]) != 2 || header.Get("Authorization") != "" {
 		t.Errorf("the caller's header was changed: %v", header)
 	}
 }
@@ -85,6 +85,7 @@ func TestClientAuthorization(t *testing.T) {
 		{"ws://us%20er:p%3A@test.example/", "", basic("us er:p:")},
 		{"ws://user:pass@test.example/", "Bearer x", "Bearer x"},
 		{"ws://test.example/", "Bearer x", "Bearer x"},
+		{"ws://:pass@test.example/", "", basic(":pass")},
 	} {
 		d := Dialer{Header: http.Header{}}
 		if c.own != "" {
@@ -94,7 +95,7 @@ func TestClientAuthorization(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.url, got, c.want)
 		}
 	}
-	if head := sentBy(t, Dialer{}, testURL); strings.Contains(head, "Authorization") || strings.Contains(head, "Origin") {
+	if head := sentBy(t, Dialer{}, "ws://@test.example/"); strings.Contains(head, "Authorization") || strings.Contains(head, "Origin") {
 		t.Errorf("nobody has asked for this: %q", head)
 	}
 }
@@ -201,7 +202,8 @@ func TestClientErrorsTellNoPassword(t *testing.T) {
 		"proxy":       {Proxy: func(*url.URL) (*url.URL, error) { return nil, fails }},
 		"proxy-dial":  {Proxy: proxy, NetDial: func(context.Context, string, string) (net.Conn, error) { return nil, fails }},
 		"proxy-value": {Proxy: func(*url.URL) (*url.URL, error) { return url.Parse("ftp://who:secret@h") }},
-		"value":       {Header: http.Header{"X": {"\n"}}},
+		"value":       {Header: http.Header{"Authorization": {"Bearer secret\n"}}},
+		"cookie":      {Header: http.Header{"Cookie": {"session=secret\r"}}},
 	} {
 		if d.Proxy == nil {
 			d.Proxy = noProxy

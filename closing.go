@@ -32,9 +32,10 @@ func (c *Conn) Close(code CloseCode, reason string) error {
 }
 
 // CloseWrite sends a Close frame like Close, and returns when the transport has
-// taken it. Nothing can be sent any more, but reads go on: they return what the
-// peer sends until its own Close, which may be the answers to what it was sent,
-// and end with that. Somebody has to read, and has Options.CloseTimeout for it.
+// taken it (§7.1.2). Nothing can be sent any more, but reads go on: they return
+// what the peer sends until its own Close, which may be the answers to what it was
+// sent, and end with that. Somebody has to read. Options.CloseTimeout bounds all
+// of it from the call on, the end of a write that is under way included.
 //
 // The error is that of a code or reason that must not be sent, or of a connection
 // whose closing had begun.

@@ -162,7 +162,7 @@ func checkField(name string, values []string) error {
 	}
 	for _, v := range values {
 		if !isFieldValue(v) {
-			return unsendable("field value has a control character", v)
+			return unsendable("value with a control character in the field", name) // it may be a secret
 		}
 	}
 	return nil

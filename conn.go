@@ -42,7 +42,8 @@ type Options struct {
 	// is given up with ErrPeerDead. Whatever arrives counts as an answer.
 	// Defaults 30 s and 30 s; a negative KeepAlive turns this off. Nobody has
 	// to read for it, but on a connection whose next message waits to be read
-	// no death is noticed.
+	// no death is noticed, and one whose peer does not even take the ping is
+	// left to WriteTimeout.
 	KeepAlive, PongTimeout time.Duration
 
 	// CloseTimeout bounds everything that follows the first Close frame, or

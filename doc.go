@@ -69,8 +69,8 @@
 //	upgrade.go     the handshake on real connections
 //	server.go      Handler for net/http, and Server without it
 //	location.go    ws and wss URLs (§3)
-//	client.go      the client's handshake on real connections, with proxy.go,
-//	               socks.go, redirect.go and turnstile.go
+//	client.go      the client's handshake on real connections, with exchange.go,
+//	               proxy.go, socks.go, redirect.go and turnstile.go
 //	redial.go      connecting again, and when (§7.2.3)
 //	netconn.go     a Conn as a net.Conn
 //	json.go        values as JSON

@@ -81,5 +81,5 @@ func (c *Conn) answers() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), c.opts.PongTimeout)
 	defer cancel()
 	_, err := c.awaitPong(ctx, p)
-	return err == nil || c.Err() != nil || c.pulse.heard.Load() != heard
+	return err == nil || c.pulse.heard.Load() != heard
 }

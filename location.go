@@ -34,10 +34,7 @@ func parseLocation(raw string) (*location, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		if ue := (*url.Error)(nil); errors.As(err, &ue) {
-			err = ue.Err
-		}
-		return nil, badURL(err.Error())
+		return nil, badURL("it is malformed") // the error says more, perhaps of a password
 	}
 	return newLocation(u)
 }
@@ -58,6 +55,7 @@ func newLocation(u *url.URL) (*location, error) {
 	if err := to.check(); err != nil {
 		return nil, err
 	}
+	to.port = strings.TrimLeft(to.port, "0")
 	return to, nil
 }
 
@@ -74,6 +72,9 @@ func (to *location) check() error {
 			// §11.1 wants IDNA here, for which the standard library has nothing.
 			return badURL("its host is not ASCII; give the name in its xn-- form")
 		}
+	}
+	if strings.Contains(to.user.Username(), ":") { // RFC 7617 §2
+		return badURL("its user's name has a colon")
 	}
 	_, zone, zoned := strings.Cut(to.name, "%")
 	if _, _, ok := splitHost(to.host()); !ok || zoned && !isToken(zone) {

@@ -35,6 +35,8 @@ func TestLocationOfURLs(t *testing.T) {
 		{"wss://h:443/", "h:443", "h", "/"},
 		{"wss://h:80/", "h:80", "h:80", "/"},
 		{"ws://h:8080/chat", "h:8080", "h:8080", "/chat"},
+		{"ws://h:0080/", "h:80", "h", "/"},
+		{"ws://h:08080/", "h:8080", "h:8080", "/"},
 		{"ws://h:65535/", "h:65535", "h:65535", "/"},
 		{"ws://127.0.0.1:1/", "127.0.0.1:1", "127.0.0.1:1", "/"},
 		{"ws://[::1]/", "[::1]:80", "[::1]", "/"},
@@ -79,7 +81,7 @@ func TestLocationRefusesOtherURLs(t *testing.T) {
 		"ws://a b/", "ws://a\r\nX: y/", "ws://a%0d%0aX/", "ws://a%20b/", "ws://a\x00/", "ws://h/\r\n", "ws://h/\x00", "ws://h/a\tb",
 		"ws://bücher.example/", "ws://b%C3%BCcher.example/", "ws://web\u017focket/", "ws://a..b/", "ws://./", "ws://h%/",
 		"ws://[fe80::1%25a%20b]/", "ws://[fe80::1%25a%0d%0aX:y]/", "ws://[fe80::1%25]/", "ws://[fe80::1%25ü]/",
-		"ws://h/%zz", "ws://u:secret%zz@h/", "ws://u:secret@h:0/", "ws://u:secret@h/#", "http://u:secret@h/",
+		"ws://h/%zz", "ws://u:secret%zz@h/", "ws://u:secret/@h/", "ws://u%3Asecret@h/", "ws://u:%secret@h/", "ws://u:secret@h:0/", "ws://u:secret@h/#", "http://u:secret@h/",
 	} {
 		to, err := parseLocation(raw)
 		if !errors.Is(err, ErrURL) {

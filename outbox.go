@@ -17,7 +17,7 @@ type outbox struct {
 	size      int           // of the buffer
 	timeout   time.Duration // for the transport to take a write; negative for none
 	vectored  bool          // the transport has a writev
-	talkative bool          // the transport writes also when it is not asked to
+	talkative bool          // the transport writes also when it is not asked to, as TLS does
 	watch     *watch        // of the transport's writes
 
 	b   []byte  // collected and not yet written
@@ -95,7 +95,7 @@ func (o *outbox) copy(h Header, piece []byte, pos int) {
 // masked writes a payload that is larger than the buffer through it, because
 // the caller's bytes must not be changed (§5.3).
 func (o *outbox) masked(h Header, payload []byte) {
-	for pos := 0; pos < len(payload); {
+	for pos := 0; pos < len(payload) && o.err == nil; {
 		n := min(cap(o.b)-len(o.b), len(payload)-pos)
 		o.copy(h, payload[pos:pos+n], pos)
 		pos += n

@@ -24,10 +24,11 @@ type route struct {
 // route asks for the proxy to take.
 func (a *attempt) route() (r route, err error) {
 	r = route{to: a.to, dialer: a.dialer}
-	u := *a.to.url // §4.1: the URL as it is, with ws or wss
-	if a.dialer.Proxy != nil {
-		r.proxy, err = a.dialer.Proxy(&u)
-	} else {
+	switch d := a.dialer; {
+	case d.Proxy != nil:
+		u := *a.to.url // §4.1: the URL as it is, with ws or wss
+		r.proxy, err = d.Proxy(&u)
+	case d.NetDial == nil:
 		r.proxy, err = http.ProxyFromEnvironment(&http.Request{URL: a.to.http()})
 	}
 	switch {

@@ -86,18 +86,21 @@ func runChild(t *testing.T, address string, env []string) string {
 // dialInChild dials with the default Proxy, and prints what came of it. The
 // certificate is of another process.
 func dialInChild(t *testing.T, address string) {
-	said := ""
-	d := &Dialer{
-		TLSConfig: &tls.Config{InsecureSkipVerify: true},
-		NetDial: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			said += "dial " + addr + "; "
-			if !strings.HasPrefix(addr, "127.0.0.1:") {
-				return nil, errTest // there is no such host
-			}
-			return new(net.Dialer).DialContext(ctx, network, addr)
-		},
+	d := &Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}}
+	to, err := parseLocation(address)
+	if err != nil {
+		t.Fatal(err)
 	}
-	c, _, err := d.Dial(t.Context(), address)
+	said := ""
+	if r, err := (&attempt{dialer: d, to: to}).route(); err == nil {
+		said = "dial " + r.first() + "; "
+	}
+	var c *Conn
+	if strings.HasPrefix(said, "dial 127.0.0.1:") || said == "" {
+		c, _, err = d.Dial(t.Context(), address)
+	} else {
+		err = errTest // there is no such host
+	}
 	switch {
 	case err == nil:
 		echoOnce(t, c)
@@ -110,4 +113,18 @@ func dialInChild(t *testing.T, address string) {
 		said += "url"
 	}
 	fmt.Printf("child: %s\nerror: %v\n", said, err)
+}
+
+// Who connects by other means, to a Unix socket say, does not mean the proxies of
+// the environment.
+func TestProxyOfTheEnvironmentIsNotForOwnNetDial(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "ftp://proxy.example") // read now or before, it would be an error or another address
+	asked := ""
+	d := &Dialer{NetDial: func(_ context.Context, _, addr string) (net.Conn, error) {
+		asked = addr
+		return nil, errTest
+	}}
+	if _, _, err := d.Dial(t.Context(), "ws://target.example/"); !errors.Is(err, errTest) || asked != "target.example:80" {
+		t.Errorf("%q was asked for: %v", asked, err)
+	}
 }

@@ -117,31 +117,35 @@ func (s RedialState) String() string {
 //	}
 //
 // When the body has run to its end, the connection is closed with CloseGoingAway
-// if that has not happened yet, and after a wait there is another one, however
-// the last ended. Whoever is content with the end of a connection has to leave the
+// in the background if that has not happened yet, and after a wait there is another
+// one, however the last ended. Whoever is content with the end of a connection has to leave the
 // loop. Leaving it keeps the connection as it is.
 //
 // Failures to connect are not yielded but for the last one, which ends the
 // iteration: an error that no waiting would mend (see below), the error of ctx, or
 // what failed when Backoff.MaxAttempts was reached.
 //
-// Final are ErrURL, ErrHandshakeValue, a certificate that is not accepted, and
-// refusals with a status from 400 to 499 except 408, 425 and 429. A Retry-After
-// in a refusal is added to the wait, up to an hour.
+// Final are ErrURL, ErrHandshakeValue, RuleRedirect, a certificate that is not
+// accepted, and refusals, by the server or a proxy, with a status from 400 to 499
+// except 408, 425 and 429. A Retry-After in a refusal is added to the wait, up to
+// an hour.
 //
 // A peer that is gone without a word ends its connection after Options.KeepAlive
-// and Options.PongTimeout, so that there will be another.
+// and Options.PongTimeout, so that there will be another. Several goroutines may
+// iterate, each with connections of its own.
 func (d *Dialer) Redial(ctx context.Context, rawURL string, b Backoff) iter.Seq2[*Conn, error] {
 	return func(yield func(*Conn, error) bool) {
 		r := redialer{Backoff: b.normal()}
 		for {
 			r.tell(RedialState{Phase: RedialConnecting})
 			c, _, err := d.Dial(ctx, rawURL)
-			if err == nil {
-				if !r.lend(c, yield) {
-					return
-				}
-				err = c.Err()
+			switch {
+			case err != nil:
+				r.failures++
+			case !r.lend(c, yield):
+				return
+			default:
+				err = cmp.Or(c.reason(), ErrClosed)
 			}
 			if err := r.wait(ctx, err); err != nil {
 				r.tell(RedialState{Phase: RedialClosed, Err: err})
@@ -155,7 +159,8 @@ func (d *Dialer) Redial(ctx context.Context, rawURL string, b Backoff) iter.Seq2
 // A redialer is the state of one iteration.
 type redialer struct {
 	Backoff
-	failures int
+	failures int // in a row
+	waits    int // since the last connection that was stable
 }
 
 func (r *redialer) tell(s RedialState) {
@@ -164,32 +169,49 @@ func (r *redialer) tell(s RedialState) {
 }
 
 // lend yields a connection, and returns whether another one is wanted behind it.
-func (r *redialer) lend(c *Conn, yield func(*Conn, error) bool) bool {
+func (r *redialer) lend(c *Conn, yield func(*Conn, error) bool) (more bool) {
+	ended := make(chan time.Time, 1)
+	c.whenOver(func() { ended <- time.Now() })
+	returned := false
+	defer func() {
+		if !returned {
+			c.CloseNow() // nobody else would, behind a panic
+		}
+	}()
 	r.tell(RedialState{Phase: RedialOpen})
 	opened := time.Now()
-	if !yield(c, nil) {
-		if err := c.Err(); err != nil {
+	more = yield(c, nil)
+	returned = true
+	if !more {
+		if err := c.reason(); err != nil {
 			r.tell(RedialState{Phase: RedialClosed, Err: err})
 		}
 		return false
 	}
-	if time.Since(opened) >= r.Stable {
-		r.failures = 0
+	up := time.Since(opened)
+	select {
+	case end := <-ended:
+		up = end.Sub(opened)
+	default:
+		go c.Close(CloseGoingAway, "") // the next one need not wait for that
 	}
-	c.Close(CloseGoingAway, "")
+	r.failures++
+	if up >= r.Stable {
+		r.failures, r.waits = 0, 0
+	}
 	return true
 }
 
 // wait lets time pass after a failure. It returns an error when there is no
 // point in another attempt.
 func (r *redialer) wait(ctx context.Context, failure error) error {
-	r.failures++
 	switch {
 	case ctx.Err() != nil:
 		return &contextError{ctx.Err()}
-	case isFinal(failure) || r.failures == r.MaxAttempts:
+	case isFinal(failure) || r.failures > 0 && r.failures == r.MaxAttempts:
 		return failure
 	}
+	r.waits++
 	wait := retryAfter(failure) + r.jitter()
 	r.tell(RedialState{Phase: RedialWaiting, Wait: wait, Err: failure})
 	timer := time.NewTimer(wait)
@@ -205,7 +227,7 @@ func (r *redialer) wait(ctx context.Context, failure error) error {
 // jitter returns the random part of a wait.
 func (r *redialer) jitter() time.Duration {
 	most := min(r.Base, r.Max)
-	for n := 1; n < r.failures && most < r.Max; n++ {
+	for n := 1; n < r.waits && most < r.Max; n++ {
 		most = min(2*most, r.Max)
 	}
 	return time.Duration(r.Random() * float64(most))
@@ -221,7 +243,7 @@ func isFinal(err error) bool {
 		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 			return false
 		}
-		return he.Status/100 == 4
+		return he.Status/100 == 4 || he.Rule == RuleRedirect
 	case errors.As(err, &ce):
 		return true
 	}

@@ -42,7 +42,7 @@ func TestRedialTellsItsStates(t *testing.T) {
 		err := s.run(d, b)
 		want := []string{
 			"connecting after 0", "waiting 500ms after 1", "connecting after 1", "open after 1",
-			"waiting 500ms after 1", "connecting after 1", "closed after 2",
+			"waiting 500ms after 0", "connecting after 0", "closed after 1",
 		}
 		if !slices.Equal(s.states, want) {
 			t.Errorf("states are %q\nwant %q", s.states, want)
@@ -126,6 +126,7 @@ func TestRedialEndsForWhatWaitingCannotMend(t *testing.T) {
 	for name, err := range map[string]error{
 		"url":         badURL("x"),
 		"value":       unsendable("x", "y"),
+		"redirect":    &HandshakeError{Rule: RuleRedirect, Status: 302},
 		"certificate": &net.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("x")}},
 	} {
 		if !isFinal(fmt.Errorf("wrapped: %w", err)) {
@@ -198,19 +199,23 @@ func TestRedialEndsWithItsContext(t *testing.T) {
 				ctx, cancel := context.WithTimeout(background, 250*time.Millisecond)
 				defer cancel()
 				var errs []error
+				var last *Conn
 				for c, err := range d.Redial(ctx, "ws://test.example/", b) {
 					if err != nil {
 						errs = append(errs, err)
 						continue
 					}
-					c.opts.CloseTimeout = time.Millisecond // the server will not answer
+					last = c
 					c.Read(ctx)
 				}
 				if len(errs) != 1 || !errors.Is(errs[0], context.DeadlineExceeded) {
 					t.Errorf("yielded %v", errs)
 				}
-				if d := time.Since(s.start); d < 250*time.Millisecond || d > 251*time.Millisecond {
+				if d := time.Since(s.start); d != 250*time.Millisecond {
 					t.Errorf("ended after %v", d)
+				}
+				if last != nil {
+					<-last.Done() // it was closed in the background
 				}
 				if states := strings.Join(s.states, ", "); states != c.states {
 					t.Errorf("states are %s; want %s", states, c.states)
@@ -271,7 +276,7 @@ func TestRedialSpreadsClients(t *testing.T) {
 	var hits [slots]int
 	b := Backoff{}.normal()
 	for range clients {
-		r := redialer{Backoff: b, failures: 1}
+		r := redialer{Backoff: b, waits: 1}
 		wait := r.jitter()
 		if wait < 0 || wait >= b.Base {
 			t.Fatalf("waits %v", wait)
@@ -287,7 +292,7 @@ func TestRedialSpreadsClients(t *testing.T) {
 }
 
 func TestRedialBaseIsNotMoreThanMax(t *testing.T) {
-	r := redialer{Backoff: Backoff{Base: time.Hour, Max: time.Second, Random: func() float64 { return 0.5 }}, failures: 99}
+	r := redialer{Backoff: Backoff{Base: time.Hour, Max: time.Second, Random: func() float64 { return 0.5 }}, waits: 99}
 	if wait := r.jitter(); wait != time.Second/2 {
 		t.Errorf("waits %v", wait)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // isRedirect reports whether an answer says that the resource is elsewhere, and
@@ -24,9 +25,11 @@ func (a *attempt) redirect(resp *http.Response, err error, left int) error {
 	if left == 0 {
 		why = "too many in a row"
 	}
-	if he := (*HandshakeError)(nil); why != "" && errors.As(err, &he) {
-		he.Rule, he.Detail = RuleRedirect, why
-		return he
+	if why != "" {
+		if he := (*HandshakeError)(nil); errors.As(err, &he) {
+			he.Rule, he.Detail = RuleRedirect, why
+		}
+		return err
 	}
 	if !to.sameOrigin(a.to) {
 		// Secrets are for the server that they were given for.
@@ -55,7 +58,7 @@ func (a *attempt) target(reference string) (to *location, why string) {
 		u.Scheme = "wss"
 	}
 	if to, err = newLocation(u); err != nil {
-		return nil, "Location: " + excerpt(err.Error())
+		return nil, "Location cannot be used: " + strings.TrimPrefix(err.Error(), ErrURL.Error()+": ")
 	}
 	// §10.6: who asked for TLS does not get less.
 	if a.to.secure && !to.secure {

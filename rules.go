@@ -69,7 +69,7 @@ const (
 	RuleAccept
 	RuleAnswerSubprotocol
 	RuleAnswerExtensions
-	RuleRedirect
+	RuleRedirect // to ws from wss, to what is no WebSocket URL, or one too many
 	RuleProxy
 
 	numRules

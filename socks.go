@@ -101,7 +101,10 @@ func socksAuthenticate(nc net.Conn, user *url.Userinfo) error {
 	if _, err := io.ReadFull(nc, reply[:]); err != nil {
 		return err
 	}
-	if reply[1] != 0 {
+	switch {
+	case reply[0] != socksPasswordVersion:
+		return malformed(RuleProxy, "its answer is not SOCKS5")
+	case reply[1] != 0:
 		return malformed(RuleProxy, "SOCKS5: name or password is wrong")
 	}
 	return nil

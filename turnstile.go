@@ -69,12 +69,19 @@ type passage struct {
 	stile *Turnstile
 
 	mu    sync.Mutex
-	addrs []string
+	addrs map[string]string // by network: tcp4 and tcp6 are tried side by side
 	over  bool
 }
 
-// enter waits for a turn. It does so once for each address.
-func (p *passage) enter(ctx context.Context, addr string) error {
+// enter waits for a turn, and gives up the one that it has in this network, whose
+// address has been tried in vain.
+func (p *passage) enter(ctx context.Context, network, addr string) error {
+	p.mu.Lock()
+	if last, ok := p.addrs[network]; ok {
+		p.stile.leave(last)
+		delete(p.addrs, network)
+	}
+	p.mu.Unlock()
 	if err := p.stile.enter(ctx, addr); err != nil {
 		return err
 	}
@@ -84,7 +91,10 @@ func (p *passage) enter(ctx context.Context, addr string) error {
 		p.stile.leave(addr)
 		return context.Canceled
 	}
-	p.addrs = append(p.addrs, addr)
+	if p.addrs == nil {
+		p.addrs = make(map[string]string)
+	}
+	p.addrs[network] = addr
 	return nil
 }
 
@@ -100,7 +110,7 @@ func (p *passage) leave() {
 
 // control is for net.Dialer, which calls it before it connects to an address.
 func (p *passage) control(ctx context.Context, network, addr string, _ syscall.RawConn) error {
-	return p.enter(ctx, addr)
+	return p.enter(ctx, network, addr)
 }
 
 // dial connects to the first hop of the route, when it is its turn.
@@ -111,7 +121,7 @@ func (p *passage) dial(ctx context.Context, d *Dialer, r route) (net.Conn, error
 	if r.proxy == nil && d.NetDial == nil {
 		return (&net.Dialer{ControlContext: p.control}).DialContext(ctx, "tcp", r.first())
 	}
-	if err := p.enter(ctx, r.to.address()); err != nil {
+	if err := p.enter(ctx, "tcp", r.to.address()); err != nil {
 		return nil, err
 	}
 	return d.netDial(ctx, r.first())

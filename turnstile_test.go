@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -103,14 +104,36 @@ func TestTurnstileIsLeftWhenAContextEnds(t *testing.T) {
 // turnstile when nobody waits for it any more.
 func TestTurnstileIsClosedToWhoComesTooLate(t *testing.T) {
 	p := passage{stile: &Turnstile{}}
-	wantNil(t, "the first address", p.enter(background, "192.0.2.1:80"))
+	wantNil(t, "the first address", p.enter(background, "tcp4", "192.0.2.1:80"))
 	p.leave()
-	if err := p.enter(background, "[2001:db8::1]:80"); err == nil {
+	if err := p.enter(background, "tcp6", "[2001:db8::1]:80"); err == nil {
 		t.Error("it was let in")
 	}
 	if n := len(p.stile.gates); n != 0 {
 		t.Errorf("%d gates are left", n)
 	}
+}
+
+// Two Dials try two addresses in opposite order, each in vain. Neither keeps what
+// the other waits for.
+func TestTurnstileIsNoPlaceToDieIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stile := &Turnstile{}
+		dial := func(addrs ...string) error {
+			p := passage{stile: stile}
+			defer p.leave()
+			for _, addr := range addrs {
+				if err := p.enter(t.Context(), "tcp4", addr); err != nil {
+					return err
+				}
+				<-time.After(time.Second) // and then it refuses
+			}
+			return nil
+		}
+		first := started(func() error { return dial("192.0.2.1:80", "192.0.2.2:80") })
+		wantNil(t, "the second", dial("192.0.2.2:80", "192.0.2.1:80"))
+		wantNil(t, "the first", <-first)
+	})
 }
 
 // Two names of one address are one address, where we are who resolves them.
@@ -140,6 +163,7 @@ func TestTurnstileKnowsTheAddressBehindAName(t *testing.T) {
 			users = g.users
 		}
 		d.Turnstile.mu.Unlock()
+		runtime.Gosched()
 	}
 	first.Close()
 	second, err := l.Accept()
