@@ -103,7 +103,8 @@ func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.handshakeTimeout())
+	timeout := d.handshakeTimeout()
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &handshakeTimeout{timeout})
 	defer cancel()
 	a := attempt{dialer: d, to: to, host: d.Host, header: make(http.Header)}
 	for name, values := range d.Header {
@@ -143,6 +144,9 @@ func (a *attempt) run(ctx context.Context) (*Conn, *http.Response, error) {
 	p := passage{stile: a.dialer.Turnstile}
 	defer p.leave()
 	nc, err := p.dial(ctx, a.dialer, r)
+	if oe := (*net.OpError)(nil); errors.As(err, &oe) && oe.Addr != nil && ctx.Err() == nil {
+		return nil, nil, stageError(ctx, "connecting", err) // it tells the address
+	}
 	if err != nil {
 		return nil, nil, stageError(ctx, "connecting to "+r.first(), err)
 	}
@@ -220,9 +224,21 @@ func (d *Dialer) wrap(nc net.Conn) (net.Conn, error) {
 	return nc, nc.SetDeadline(time.Time{})
 }
 
+// A handshakeTimeout is the error of a Dial that HandshakeTimeout has ended.
+type handshakeTimeout struct{ d time.Duration }
+
+func (e *handshakeTimeout) Error() string {
+	return "the handshake has not ended within " + e.d.String()
+}
+func (e *handshakeTimeout) Unwrap() error { return context.DeadlineExceeded }
+func (e *handshakeTimeout) Timeout() bool { return true }
+
 // stageError says what was being done when an error came.
 func stageError(ctx context.Context, doing string, err error) error {
+	var ours *handshakeTimeout
 	switch {
+	case errors.As(context.Cause(ctx), &ours):
+		err = ours
 	case ctx.Err() != nil:
 		err = ctx.Err() // and not that the connection was closed under the call
 	case errors.Is(err, io.EOF):

@@ -5,6 +5,7 @@ package websocket
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"net"
@@ -213,4 +214,29 @@ func TestClientErrorsTellNoPassword(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// jarLog is a jar without cookies that tells what it was asked for.
+type jarLog struct{ asked []string }
+
+func (j *jarLog) SetCookies(u *url.URL, _ []*http.Cookie) {
+	j.asked = append(j.asked, "set "+u.String())
+}
+
+func (j *jarLog) Cookies(u *url.URL) []*http.Cookie {
+	j.asked = append(j.asked, u.String())
+	return nil
+}
+
+func TestClientAsksTheJarForHTTPS(t *testing.T) {
+	jar := new(jarLog)
+	d := Dialer{Jar: jar, TLSConfig: &tls.Config{InsecureSkipVerify: true}}
+	dialBubble(t, d, "wss://test.example/p", func(s *dialing) {
+		p, _ := s.connection()
+		p.conn.Close()
+		s.failed()
+		if len(jar.asked) != 1 || jar.asked[0] != "https://test.example/p" {
+			t.Errorf("the jar was asked for %q", jar.asked)
+		}
+	})
 }

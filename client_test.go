@@ -272,6 +272,15 @@ func TestClientExposesTheAnswer(t *testing.T) {
 	})
 }
 
+func TestClientExposesTheRequestsFields(t *testing.T) {
+	dialBubble(t, Dialer{Header: http.Header{"x-own": {"1"}}}, testURL, func(s *dialing) {
+		_, r := s.open()
+		if got := r.resp.Request.Header.Get("X-Own"); got != "1" {
+			t.Errorf("the request's fields are %v", r.resp.Request.Header)
+		}
+	})
+}
+
 // §4.1: a status that is not 101 is for the application to handle.
 func TestClientExposesARefusal(t *testing.T) {
 	for _, status := range []string{"200 OK", "204 No Content", "301 Moved", "401 Unauthorized", "404 Not Found", "426 Upgrade Required", "503 x", "599"} {
@@ -298,6 +307,19 @@ func TestClientExposesARefusal(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who has given no deadline must not wonder whose it was.
+func TestClientNamesItsOwnTimeout(t *testing.T) {
+	dialBubble(t, Dialer{HandshakeTimeout: 3 * time.Second}, testURL, func(s *dialing) {
+		s.accept()
+		r := s.failed()
+		var timeout net.Error
+		if !strings.Contains(r.err.Error(), "within 3s") || !errors.Is(r.err, context.DeadlineExceeded) || !errors.As(r.err, &timeout) || !timeout.Timeout() {
+			s.t.Errorf("Dial = %v", r.err)
+		}
+		simWantElapsed(s.t, s.start, 3*time.Second)
+	})
 }
 
 // §4.1: an attempt whose connection fails has failed.

@@ -69,7 +69,8 @@ type CloseError struct {
 	Code   CloseCode
 	Reason string
 
-	// Remote is true when the peer began the closing.
+	// Remote is true when the peer began the closing. When both sides did, it
+	// is false, and Code and Reason are the peer's all the same.
 	Remote bool
 
 	cause error

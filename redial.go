@@ -101,7 +101,11 @@ type RedialState struct {
 // String returns the phase, and in RedialWaiting how long: "waiting 4s".
 func (s RedialState) String() string {
 	if s.Phase == RedialWaiting {
-		return "waiting " + s.Wait.Round(100*time.Millisecond).String()
+		unit := 100 * time.Millisecond
+		if s.Wait < unit {
+			unit = time.Millisecond
+		}
+		return "waiting " + s.Wait.Round(unit).String()
 	}
 	return s.Phase.String()
 }

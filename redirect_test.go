@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -172,6 +173,17 @@ func TestRedirectTakesTheURLsUserToTheSameOriginOnly(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRedirectCanNameItsOwnUser(t *testing.T) {
+	dialBubble(t, Dialer{MaxRedirects: 1}, "ws://a:b@test.example/", func(s *dialing) {
+		s.redirected(302, "ws://c:d@test.example/")
+		_, head := s.answer()
+		s.opened()
+		if got := fieldOf(t, head, "Authorization"); got != basicAuth(url.UserPassword("c", "d")) {
+			t.Errorf("Authorization: %s", got)
+		}
+	})
 }
 
 // Credentials do not come back with a second redirect to where they belong.
