@@ -7,15 +7,21 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"barewire.example/websocket"
 )
+
+// handshakePatience is for a server or proxy that does not answer; -timeout can
+// make it longer.
+const handshakePatience = 10 * time.Second
 
 // newDialer returns what connects as the flags ask for. Traces go to w.
 func (f *dialFlags) newDialer(w io.Writer) (*websocket.Dialer, error) {
@@ -24,9 +30,10 @@ func (f *dialFlags) newDialer(w io.Writer) (*websocket.Dialer, error) {
 		Options: websocket.Options{
 			Subprotocols: f.subprotocols, MaxMessageSize: int64(f.maxMessage), CloseTimeout: closePatience,
 		},
-		Header:       header,
-		Host:         header.Get("Host"),
-		MaxRedirects: f.redirects,
+		Header:           header,
+		HandshakeTimeout: max(f.timeout, handshakePatience),
+		Host:             header.Get("Host"),
+		MaxRedirects:     f.redirects,
 	}
 	header.Del("Host") // it is not a field like others: there can be only one
 	var err error
@@ -113,7 +120,7 @@ func (t *tap) CloseWrite() error {
 	if h, ok := t.Conn.(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()
 	}
-	return nil
+	return errors.ErrUnsupported
 }
 
 // NetConn tells what is under TLS, and so that TLS is there.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 
 	"barewire.example/websocket"
@@ -18,8 +19,18 @@ import (
 func (l *link) outcome(asked closing) outcome {
 	end := outcome{err: l.conn.Err(), asked: asked}
 	end.CloseError, end.by = ending(end.err)
-	if l.dead.Load() {
+	var broken *websocket.ProtocolError
+	switch {
+	case l.dead.Load():
 		end.by, end.err = "nobody", websocket.ErrPeerDead
+	case end.Code == websocket.CloseAbnormal:
+		end.by = "nobody"
+		end.unanswered = asked.code != 0 && (errors.Is(end.err, websocket.ErrClosed) || errors.Is(end.err, os.ErrDeadlineExceeded))
+	case end.by != "us" || errors.As(end.err, &broken):
+	case end.Code == asked.code || end.Code == websocket.CloseNoStatus:
+		end.Code, end.Reason = asked.code, asked.reason // an answer need not repeat the reason
+	default:
+		end.by = "peer" // its Close has crossed ours
 	}
 	return end
 }
@@ -34,8 +45,16 @@ func (s *session) closed(end outcome) {
 		by = "the peer"
 	}
 	switch {
+	case errors.Is(end.err, websocket.ErrTooBig):
+		s.complainAbout(fmt.Sprintf("closed by us: %s, because a message is larger than -max-message, %s", end.Code, &s.flags.maxMessage))
+	case errors.Is(end.err, websocket.ErrTooManyFrames):
+		s.complainAbout(fmt.Sprintf("closed by us: %s, because a message has more than %d frames", end.Code, websocket.DefaultMaxFrames))
 	case errors.As(end.err, &broken):
 		s.complainAbout(fmt.Sprintf("closed by us: %s, because the peer broke the protocol: %s", end.Code, unprefixed(broken)))
+	case end.unanswered && s.finished():
+		s.out.note("closed by us: %s; the server has not answered", end.asked.code)
+	case end.unanswered:
+		s.complainAbout(fmt.Sprintf("the server has not answered our Close: %s", end.asked.code))
 	case end.Code == websocket.CloseAbnormal:
 		s.complainAbout(fmt.Sprintf("connection lost: %s, %s", end.Code, cause(end.err)))
 	case end.Reason != "":
@@ -63,6 +82,9 @@ func (s *session) status(end outcome) int {
 	case end.asked.status != 0:
 		return end.asked.status
 	case s.flawed.Load():
+		return exitFailure
+	case s.out.failure() != nil:
+		s.complainAbout(errOutput.Error() + ": " + s.out.failure().Error())
 		return exitFailure
 	case s.finished():
 		return exitOK
@@ -176,6 +198,8 @@ func hintForRefusal(e *websocket.HandshakeError) string {
 	location := e.Header["Location"]
 	versions := e.Versions()
 	switch {
+	case e.Rule == websocket.RuleProxy && e.Status == 407:
+		return "credentials go into the proxy's URL, as in -proxy http://user:password@localhost:3128"
 	case e.Rule == websocket.RuleProxy:
 		return ""
 	case e.Status/100 == 3 && len(location) > 0 && e.Rule != websocket.RuleRedirect:

@@ -63,9 +63,10 @@ With -json each line of stdout is an object. Its "event" is one of
   error    with error, and for a refused handshake rule, status
 
 Exit statuses: 0 closed with 1000 or without a code, or by us; 1 fewer than -n
-messages came, or a line could not be sent; 2 wrong usage; 3 network, TLS or proxy;
-4 handshake refused; 5 the server broke the protocol; 6 connection lost (1006);
-7 closed by the server with another code; 8 -timeout; 130 interrupted.
+messages came, a line could not be sent, or stdout failed; 2 wrong usage;
+3 network, TLS or proxy; 4 handshake refused; 5 the server broke the protocol, or
+a limit of ours; 6 connection lost, or our Close not answered (1006); 7 closed by
+the server with another code; 8 -timeout; 130 interrupted.
 
 `
 
@@ -95,9 +96,9 @@ func (f *dialFlags) setTalk(fs *flag.FlagSet) {
 	fs.BoolVar(&f.hex, "hex", false, "lines are binary messages in hex; print binary messages so too, each on a line")
 	fs.BoolVar(&f.json, "json", false, "print events as JSON, one on each line")
 	fs.BoolVar(&f.quiet, "quiet", false, "print only errors to stderr")
-	fs.BoolVar(&f.trace, "trace", false, "explain the bytes of handshake and frames on stderr, secrets included")
+	fs.BoolVar(&f.trace, "trace", false, "explain handshake and frames byte by byte on stderr, payloads by their beginning; secrets are included")
 	fs.DurationVar(&f.ping, "ping", 0, "`time` between pings; one that is not answered until the next ends the connection")
-	fs.DurationVar(&f.timeout, "timeout", 0, "`time` for everything; closing may take 1s more")
+	fs.DurationVar(&f.timeout, "timeout", 0, "`time` for everything; closing may take 1s more. Without it, connecting may take 10s")
 	fs.Func("wait", "`time` to stay connected after the end of stdin; negative: until the server closes", func(text string) (err error) {
 		f.wait, err = time.ParseDuration(text)
 		f.waits = true

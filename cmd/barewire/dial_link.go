@@ -47,6 +47,8 @@ type outcome struct {
 	by    string  // "peer", "us" or "nobody"
 	err   error   // of the connection
 	asked closing // what this side wanted
+
+	unanswered bool // the peer has not answered our Close
 }
 
 // talk uses a connection until it is over.
@@ -63,6 +65,9 @@ func (s *session) talk(ctx context.Context, c *websocket.Conn) outcome {
 	l.close(ctx, asked)
 	l.join(ctx)
 	end := l.outcome(asked)
+	if end.unanswered && ctx.Err() != nil {
+		end.asked.status = stopped(ctx).status
+	}
 	s.closed(end)
 	return end
 }
@@ -82,12 +87,17 @@ func (l *link) wait(ctx context.Context) closing {
 		case <-l.idle:
 			return closing{code: websocket.CloseNormal}
 		case <-ctx.Done():
-			if context.Cause(ctx) == errTimeout {
-				return closing{websocket.CloseGoingAway, "", exitTimeout}
-			}
-			return closing{websocket.CloseGoingAway, "", exitInterrupted}
+			return stopped(ctx)
 		}
 	}
+}
+
+// stopped is what to do when ctx has ended.
+func stopped(ctx context.Context) closing {
+	if context.Cause(ctx) == errTimeout {
+		return closing{websocket.CloseGoingAway, "", exitTimeout}
+	}
+	return closing{websocket.CloseGoingAway, "", exitInterrupted}
 }
 
 // close ends the connection, if that has not happened yet. Messages are read up to

@@ -23,10 +23,11 @@ type output struct {
 	terminal terminals
 	colours  bool
 
-	outMu sync.Mutex
-	out   io.Writer
-	errMu sync.Mutex
-	err   io.Writer
+	outMu  sync.Mutex
+	out    io.Writer
+	failed error // the first one of out
+	errMu  sync.Mutex
+	err    io.Writer
 }
 
 func newOutput(f *dialFlags, std streams) *output {
@@ -78,7 +79,17 @@ func (o *output) print(p []byte) error {
 	o.outMu.Lock()
 	defer o.outMu.Unlock()
 	_, err := o.out.Write(p)
+	if o.failed == nil {
+		o.failed = err
+	}
 	return err
+}
+
+// failure returns why something is missing on stdout, or nil.
+func (o *output) failure() error {
+	o.outMu.Lock()
+	defer o.outMu.Unlock()
+	return o.failed
 }
 
 // An event is what -json prints. Fields that an event does not have are nil.

@@ -195,6 +195,13 @@ func TestDialHasAnExitStatusForEachEnd(t *testing.T) {
 		{"lost", stub(t, func(net.Conn) {}) + " -wait -1s", exitLost, "connection lost: 1006 abnormal, unexpected EOF\n"},
 		{"going-away", peer(t, saying(&websocket.CloseError{Code: 1001, Reason: "bye"})) + " -wait -1s", exitClosed,
 			"closed by the peer: 1001 going away, reason \"bye\"\n"},
+		{"crossing-closes", stub(t, func(nc net.Conn) {
+			nc.Write([]byte("\x88\x06\x03\xf3oops"))
+			nc.(*net.TCPConn).CloseWrite()
+			io.Copy(io.Discard, nc)
+		}), exitClosed, "closed by the peer: 1011 internal error, reason \"oops\"\n"},
+		{"not-answered", stub(t, func(nc net.Conn) { io.Copy(io.Discard, nc) }) + " -timeout 50ms", exitTimeout, "-timeout has passed\n"},
+		{"too-big", peer(t, saying(nil, one)) + " -max-message 2 -wait -1s", exitProtocol, "larger than -max-message, 2\n"},
 		{"timeout", peer(t, echoes) + " -wait -1s -timeout 20ms", exitTimeout, "-timeout has passed\n"},
 	}
 	for _, tt := range tests {
