@@ -20,8 +20,8 @@ type local struct {
 
 func (j *job) newLocal(ctx context.Context) (*local, error) {
 	install := exec.CommandContext(ctx, filepath.Join(j.root, "autobahn", "install"))
-	install.Stderr = os.Stderr
-	fmt.Println("suite: local; the first time it is installed, which takes a minute")
+	install.Stderr = os.Stderr // it says so when the suite is not installed yet
+	fmt.Println("suite: local")
 	out, err := install.Output()
 	if err != nil {
 		return nil, fmt.Errorf("autobahn/install: %w", err)

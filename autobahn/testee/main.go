@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"time"
 
 	"barewire.example/websocket"
@@ -26,6 +27,7 @@ func main() {
 	s := suite{
 		url:   cmp.Or(os.Getenv("AUTOBAHN_URL"), "ws://127.0.0.1:9001"),
 		agent: cmp.Or(os.Getenv("AUTOBAHN_AGENT"), "barewire-client"),
+		limit: caseLimit,
 	}
 	if err := s.run(ctx, os.Getenv("AUTOBAHN_CASES")); err != nil {
 		fmt.Fprintln(os.Stderr, "testee:", err)
@@ -39,10 +41,15 @@ var dialer = websocket.Dialer{
 	HandshakeTimeout: time.Minute,                                 // /updateReports is answered when they are written
 }
 
+// caseLimit is many times what the longest case takes. A suite that accepts a connection and then says nothing, as it
+// does for a path that it does not know, would otherwise be waited for without end.
+const caseLimit = 2 * time.Minute
+
 // suite is a running wstest -m fuzzingserver.
 type suite struct {
-	url   string
+	url   string // with or without a slash at its end
 	agent string
+	limit time.Duration // of a case, and of asking how many there are
 }
 
 // run runs the cases 1 to n, and asks for n when it is empty.
@@ -50,7 +57,7 @@ func (s suite) run(ctx context.Context, n string) error {
 	if n == "" {
 		count, err := s.caseCount(ctx)
 		if err != nil {
-			return err
+			return fmt.Errorf("/getCaseCount: %w", err)
 		}
 		n = count
 	}
@@ -70,28 +77,44 @@ func (s suite) run(ctx context.Context, n string) error {
 }
 
 func (s suite) dial(ctx context.Context, path string, query url.Values) (*websocket.Conn, error) {
-	c, _, err := dialer.Dial(ctx, s.url+path+"?"+query.Encode())
+	c, _, err := dialer.Dial(ctx, strings.TrimRight(s.url, "/")+path+"?"+query.Encode())
 	return c, err
 }
 
+// limited returns the context of one connection.
+func (s suite) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("not over after %v", s.limit))
+}
+
 func (s suite) caseCount(ctx context.Context) (string, error) {
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
 	c, err := s.dial(ctx, "/getCaseCount", nil)
 	if err != nil {
 		return "", err
 	}
 	defer c.CloseNow()
 	_, n, err := c.Read(ctx)
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
 	return string(n), err
 }
 
-// runCase returns an error when there was no connection. How that ends is no error of ours: in most cases the suite breaks
-// a rule in order to see what we do.
+// runCase returns an error when there was no connection, or no end of it in time. How it ends is no error of ours: in most
+// cases the suite breaks a rule in order to see what we do.
 func (s suite) runCase(ctx context.Context, n string) error {
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
 	c, err := s.dial(ctx, "/runCase", url.Values{"case": {n}, "agent": {s.agent}})
 	if err != nil {
 		return err
 	}
+	defer c.CloseNow()
 	echo(ctx, c)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	// It has ended already. This waits until the suite has closed it too, and with it the case.
 	c.Close(websocket.CloseNormal, "")
 	return nil

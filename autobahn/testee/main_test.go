@@ -49,7 +49,7 @@ func (f *fake) start(t *testing.T) suite {
 	t.Helper()
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
-	return suite{url: "ws" + strings.TrimPrefix(s.URL, "http"), agent: "an agent"}
+	return suite{url: "ws" + strings.TrimPrefix(s.URL, "http"), agent: "an agent", limit: caseLimit}
 }
 
 // wantEcho is a case that sends messages of both types and wants each back.
@@ -98,13 +98,27 @@ func TestTesteeRunsAsManyCasesAsItIsTold(t *testing.T) {
 	}
 }
 
+func TestTesteeTakesAnAddressWithASlashAtItsEnd(t *testing.T) {
+	pass := func(_ context.Context, c *websocket.Conn) { closeNormal(c) }
+	f := &fake{reports: closeNormal, cases: []func(context.Context, *websocket.Conn){pass}}
+	s := f.start(t)
+	s.url += "/"
+	if err := s.run(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+	want := []string{"/getCaseCount?", "/runCase?agent=an+agent&case=1", "/updateReports?agent=an+agent"}
+	if !slices.Equal(f.asked, want) {
+		t.Errorf("asked\n%q, want\n%q", f.asked, want)
+	}
+}
+
 func TestTesteeSaysWhyItFails(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.Close()
-	nobody := func(*testing.T) suite { return suite{url: "ws://" + l.Addr().String(), agent: "a"} }
+	nobody := func(*testing.T) suite { return suite{url: "ws://" + l.Addr().String(), agent: "a", limit: caseLimit} }
 	pass := []func(context.Context, *websocket.Conn){func(_ context.Context, c *websocket.Conn) { closeNormal(c) }}
 	with := func(reports func(c *websocket.Conn)) func(*testing.T) suite {
 		return (&fake{cases: pass, reports: reports}).start
@@ -113,8 +127,8 @@ func TestTesteeSaysWhyItFails(t *testing.T) {
 		name, n, want string
 		suite         func(*testing.T) suite
 	}{
-		{"no-suite", "", "connecting to " + l.Addr().String(), nobody},
-		{"no-suite-for-a-case", "1", "case 1 of 1: websocket: connecting to", nobody},
+		{"no-suite", "", "/getCaseCount: websocket: connecting: dial tcp " + l.Addr().String(), nobody},
+		{"no-suite-for-a-case", "1", "case 1 of 1: websocket: connecting: ", nobody},
 		{"no-cases", "", `"0" is no number of cases`, (&fake{}).start},
 		{"no-number", "all", `"all" is no number of cases`, nobody},
 		{"reports-cut-off", "", "1006", with(func(c *websocket.Conn) { c.CloseNow() })},

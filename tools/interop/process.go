@@ -65,10 +65,13 @@ func startProcess(cmd *exec.Cmd, version string) (*process, error) {
 		return nil, err
 	}
 	lines := bufio.NewReader(stdout)
-	line, _ := lines.ReadString('\n')
+	line, lost := lines.ReadString('\n')
 	go p.watch(lines)
 	if p.greeting, err = parseGreeting(strings.TrimSpace(line), version); err != nil {
 		p.stop()
+		if lost != nil {
+			err = fmt.Errorf("the peer ended without a greeting (%v), after it said %q", p.cmd.ProcessState, line)
+		}
 		return nil, fmt.Errorf("%w; %s", err, p.stderr.String())
 	}
 	return p, nil

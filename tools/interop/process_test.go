@@ -37,6 +37,17 @@ func TestMain(m *testing.M) {
 	case "fails":
 		fmt.Fprintln(os.Stderr, "no module")
 		os.Exit(1)
+	case "stammers":
+		fmt.Print(testGreeting[:9])
+		os.Exit(2)
+	case "chats":
+		for fmt.Println("hello"); in.Scan(); {
+		}
+	case "is-killed":
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			self.Kill()
+		}
+		in.Scan()
 	}
 }
 
@@ -85,9 +96,17 @@ func TestProcessThatIsLost(t *testing.T) {
 }
 
 func TestProcessThatDoesNotGreet(t *testing.T) {
-	_, err := startActor(t, "fails")
-	checkError(t, err, `the peer does not greet, but says ""; standard error: no module`)
-	_, err = parseGreeting(testGreeting, "2")
+	const silent = "; it wrote nothing to standard error"
+	for actor, want := range map[string]string{
+		"fails":     `the peer ended without a greeting (exit status 1), after it said ""; standard error: no module`,
+		"stammers":  `the peer ended without a greeting (exit status 2), after it said "{\"version"` + silent,
+		"is-killed": `the peer ended without a greeting (signal: killed), after it said ""` + silent,
+		"chats":     `the peer does not greet, but says "hello"` + silent,
+	} {
+		_, err := startActor(t, actor)
+		checkError(t, err, want)
+	}
+	_, err := parseGreeting(testGreeting, "2")
 	checkError(t, err, `the peer has version "1", not "2"`)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -52,7 +53,11 @@ func (t *tap) Write(b []byte) (int, error) {
 
 // CloseWrite half-closes, as servers do after the closing handshake.
 func (t *tap) CloseWrite() error {
-	return t.Conn.(interface{ CloseWrite() error }).CloseWrite()
+	h, ok := t.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return fmt.Errorf("half-closing a %T: %w", t.Conn, errors.ErrUnsupported)
+	}
+	return h.CloseWrite()
 }
 
 // Close implements net.Conn.

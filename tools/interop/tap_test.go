@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -75,5 +76,29 @@ func TestTapTakesNoteInBothDirections(t *testing.T) {
 	all, err := tapped.frames(t.Context())
 	if err != nil || len(all) != 5 || all[4].from != server || all[4].op != websocket.OpClose {
 		t.Errorf("frames %v, %v", all, err)
+	}
+}
+
+// halfClosing counts how often it is half-closed.
+type halfClosing struct {
+	net.Conn
+	times int
+}
+
+func (h *halfClosing) CloseWrite() error {
+	h.times++
+	return nil
+}
+
+func TestTapHalfClosesWhatCanBe(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	h := &halfClosing{Conn: a}
+	if err := newTap(h, server).CloseWrite(); err != nil || h.times != 1 {
+		t.Errorf("half-closed %d times, error %v", h.times, err)
+	}
+	if err := newTap(a, server).CloseWrite(); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("error %v of a connection that cannot half-close", err)
 	}
 }
