@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,8 +96,8 @@ func (d *Dialer) handshakeTimeout() time.Duration {
 //
 // The error is a *HandshakeError when a server, or a proxy, has answered with
 // something else than a proper acceptance. It wraps ErrURL for what is no
-// WebSocket URL, and ErrHandshakeValue when an option must not be sent; nothing
-// is connected then. All other errors wrap that of the network, of TLS or of the
+// WebSocket URL, and ErrHandshakeValue when an option must not be sent; without
+// redirects nothing is connected then. All other errors wrap that of the network, of TLS or of the
 // context.
 func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response, error) {
 	to, err := parseLocation(rawURL)
@@ -144,6 +145,9 @@ func (a *attempt) run(ctx context.Context) (*Conn, *http.Response, error) {
 	p := passage{stile: a.dialer.Turnstile}
 	defer p.leave()
 	nc, err := p.dial(ctx, a.dialer, r)
+	if by, ok := ctx.Deadline(); err != nil && ok && !time.Now().Before(by) {
+		<-ctx.Done() // the socket's deadline was a little faster than the timer
+	}
 	if oe := (*net.OpError)(nil); errors.As(err, &oe) && oe.Addr != nil && ctx.Err() == nil {
 		return nil, nil, stageError(ctx, "connecting", err) // it tells the address
 	}
@@ -182,6 +186,7 @@ func (a *attempt) prepare() error {
 		h.Set("Authorization", basicAuth(u))
 	}
 	if pairs := h["Cookie"]; len(pairs) > 1 { // RFC 6265 §5.4: there is only one
+		pairs = slices.DeleteFunc(pairs, func(s string) bool { return s == "" })
 		h.Set("Cookie", strings.Join(pairs, "; "))
 	}
 	if a.dialer.Jar != nil {
@@ -249,6 +254,7 @@ func stageError(ctx context.Context, doing string, err error) error {
 
 // open turns a connection to the first hop into a WebSocket connection.
 func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp *http.Response, err error) {
+	raw := nc
 	if nc, err = r.tunnel(ctx, nc); err != nil {
 		return nil, nil, err
 	}
@@ -260,12 +266,13 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 	}
 	nc, err = a.dialer.wrap(nc)
 	defer func() {
-		if c == nil {
+		if c == nil && a.dialer.WrapConn != nil {
+			raw.Close() // first, or TLS would want to say goodbye
 			nc.Close()
 		}
 	}()
 	if err != nil {
-		return nil, nil, stageError(ctx, "setting deadlines", err)
+		return nil, nil, stageError(ctx, "preparing the transport", err)
 	}
 	answer, early, err := exchange(nc, AppendAsk(nil, &a.ask))
 	if he := (*HandshakeError)(nil); errors.As(err, &he) {

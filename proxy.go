@@ -49,6 +49,8 @@ func (r *route) check() error {
 		return badURL("the proxy's scheme is not http, https, socks5 or socks5h")
 	case r.proxy.Hostname() == "":
 		return badURL("the proxy's URL has no host")
+	case r.isSOCKS() && len(r.to.name) > 255:
+		return badURL("its host is too long for SOCKS5")
 	case r.isSOCKS() && !isSOCKSUser(r.proxy.User):
 		return badURL("the proxy's user must have 1 to 255 bytes, and its password at most 255")
 	}

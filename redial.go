@@ -121,9 +121,10 @@ func (s RedialState) String() string {
 //	}
 //
 // When the body has run to its end, the connection is closed with CloseGoingAway
-// in the background if that has not happened yet, and after a wait there is another
-// one, however the last ended. Whoever is content with the end of a connection has to leave the
-// loop. Leaving it keeps the connection as it is.
+// in the background if that has not happened yet, and after a wait there is
+// another one, however the last ended. Whoever is content with the end of a
+// connection has to leave the loop. Leaving it keeps the connection as it is, but
+// for a panic, which closes it.
 //
 // Failures to connect are not yielded but for the last one, which ends the
 // iteration: an error that no waiting would mend (see below), the error of ctx, or

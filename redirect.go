@@ -19,7 +19,7 @@ func isRedirect(resp *http.Response) bool {
 
 // redirect turns a into the attempt that the answer asks for, which came with
 // the error err. left is how many redirects may still be followed. The error that
-// it returns is a *HandshakeError.
+// it returns is err with the reason for which this one is not.
 func (a *attempt) redirect(resp *http.Response, err error, left int) error {
 	to, why := a.target(resp.Header.Get("Location"))
 	if left == 0 {

@@ -35,10 +35,7 @@ var socksReplies = [...]string{
 // socksConnect has the proxy connect nc to the server. It reads no byte that is
 // not its own.
 func socksConnect(nc net.Conn, user *url.Userinfo, to *location) error {
-	request, err := appendSocksRequest(nil, to)
-	if err != nil {
-		return err
-	}
+	request := appendSocksRequest(nil, to)
 	if err := socksGreet(nc, user); err != nil {
 		return err
 	}
@@ -111,7 +108,7 @@ func socksAuthenticate(nc net.Conn, user *url.Userinfo) error {
 }
 
 // appendSocksRequest appends the request for a connection (RFC 1928 §4).
-func appendSocksRequest(dst []byte, to *location) ([]byte, error) {
+func appendSocksRequest(dst []byte, to *location) []byte {
 	dst = append(dst, socksVersion, socksConnectCommand, 0)
 	ip, err := netip.ParseAddr(to.publicName())
 	switch {
@@ -121,14 +118,12 @@ func appendSocksRequest(dst []byte, to *location) ([]byte, error) {
 	case err == nil:
 		dst = append(dst, socksIPv6)
 		dst = append(dst, ip.AsSlice()...)
-	case len(to.name) > 255:
-		return dst, badURL("its host is too long for SOCKS5")
-	default:
+	default: // route.check has seen to the length
 		dst = append(dst, socksName, byte(len(to.name)))
 		dst = append(dst, to.name...)
 	}
 	port, _ := strconv.ParseUint(to.port, 10, 16) // it has been checked
-	return append(dst, byte(port>>8), byte(port)), nil
+	return append(dst, byte(port>>8), byte(port))
 }
 
 // socksSkipAddress reads the address that the proxy connects from, which is of

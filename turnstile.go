@@ -76,12 +76,9 @@ type passage struct {
 // enter waits for a turn, and gives up the one that it has in this network, whose
 // address has been tried in vain.
 func (p *passage) enter(ctx context.Context, network, addr string) error {
-	p.mu.Lock()
-	if last, ok := p.addrs[network]; ok {
-		p.stile.leave(last)
-		delete(p.addrs, network)
+	if !p.turnBack(network) {
+		return context.Canceled
 	}
-	p.mu.Unlock()
 	if err := p.stile.enter(ctx, addr); err != nil {
 		return err
 	}
@@ -96,6 +93,18 @@ func (p *passage) enter(ctx context.Context, network, addr string) error {
 	}
 	p.addrs[network] = addr
 	return nil
+}
+
+// turnBack gives up the turn in a network. It returns false when the attempt is
+// over.
+func (p *passage) turnBack(network string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last, ok := p.addrs[network]; ok && !p.over {
+		p.stile.leave(last)
+		delete(p.addrs, network)
+	}
+	return !p.over
 }
 
 // leave gives up all turns.

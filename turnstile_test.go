@@ -103,14 +103,22 @@ func TestTurnstileIsLeftWhenAContextEnds(t *testing.T) {
 // net.Dialer tries a second address while the first is slow, and may come to the
 // turnstile when nobody waits for it any more.
 func TestTurnstileIsClosedToWhoComesTooLate(t *testing.T) {
-	p := passage{stile: &Turnstile{}}
-	wantNil(t, "the first address", p.enter(background, "tcp4", "192.0.2.1:80"))
-	p.leave()
-	if err := p.enter(background, "tcp6", "[2001:db8::1]:80"); err == nil {
-		t.Error("it was let in")
-	}
-	if n := len(p.stile.gates); n != 0 {
-		t.Errorf("%d gates are left", n)
+	for _, network := range []string{"tcp4", "tcp6"} {
+		p := passage{stile: &Turnstile{}}
+		wantNil(t, "the first address", p.enter(background, "tcp4", "192.0.2.1:80"))
+		p.leave()
+		other := passage{stile: p.stile}
+		wantNil(t, "somebody else", other.enter(background, "tcp4", "192.0.2.1:80"))
+		if err := p.enter(background, network, "second.example:80"); err == nil {
+			t.Errorf("%s: it was let in", network)
+		}
+		if g := p.stile.gates["192.0.2.1:80"]; g == nil || g.turn.tryLock() {
+			t.Errorf("%s: it gave up a turn that was not its own", network)
+		}
+		other.leave()
+		if n := len(p.stile.gates); n != 0 {
+			t.Errorf("%s: %d gates are left", network, n)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ const caseLimit = 2 * time.Minute
 type suite struct {
 	url   string // with or without a slash at its end
 	agent string
-	limit time.Duration // of a case, and of asking how many there are
+	limit time.Duration // of a case, of asking how many there are, and of updating the reports
 }
 
 // run runs the cases 1 to n, and asks for n when it is empty.
@@ -137,6 +137,8 @@ func echo(ctx context.Context, c *websocket.Conn) error {
 
 // updateReports makes the suite write its reports. It closes the connection when they are complete.
 func (s suite) updateReports(ctx context.Context) error {
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
 	c, err := s.dial(ctx, "/updateReports", url.Values{"agent": {s.agent}})
 	if err != nil {
 		return err
@@ -145,6 +147,9 @@ func (s suite) updateReports(ctx context.Context) error {
 	_, _, err = c.Read(ctx)
 	if status, ok := websocket.CloseStatus(err); ok && status.Remote {
 		return nil // closed, not lost
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("/updateReports: %w", context.Cause(ctx))
 	}
 	return cmp.Or(err, errors.New("the suite sent a message instead of updating its reports"))
 }

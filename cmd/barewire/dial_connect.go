@@ -19,8 +19,8 @@ import (
 	"barewire.example/websocket"
 )
 
-// handshakePatience is for a server or proxy that does not answer; -timeout can
-// make it longer.
+// handshakePatience is for a server or proxy that does not answer. -timeout can
+// make it longer, but not with -reconnect, where another attempt may help.
 const handshakePatience = 10 * time.Second
 
 // newDialer returns what connects as the flags ask for. Traces go to w.
@@ -31,11 +31,14 @@ func (f *dialFlags) newDialer(w io.Writer) (*websocket.Dialer, error) {
 			Subprotocols: f.subprotocols, MaxMessageSize: int64(f.maxMessage), CloseTimeout: closePatience,
 		},
 		Header:           header,
-		HandshakeTimeout: max(f.timeout, handshakePatience),
+		HandshakeTimeout: handshakePatience,
 		Host:             header.Get("Host"),
 		MaxRedirects:     f.redirects,
 	}
 	header.Del("Host") // it is not a field like others: there can be only one
+	if !f.reconnect {
+		d.HandshakeTimeout = max(f.timeout, handshakePatience)
+	}
 	var err error
 	if d.Proxy, err = f.proxyFunc(); err != nil {
 		return nil, err

@@ -27,10 +27,10 @@ func (l *link) outcome(asked closing) outcome {
 		end.by = "nobody"
 		end.unanswered = asked.code != 0 && (errors.Is(end.err, websocket.ErrClosed) || errors.Is(end.err, os.ErrDeadlineExceeded))
 	case end.by != "us" || errors.As(end.err, &broken):
-	case end.Code == asked.code || end.Code == websocket.CloseNoStatus:
-		end.Code, end.Reason = asked.code, asked.reason // an answer need not repeat the reason
+	case end.Code == asked.code || end.Code == websocket.CloseNoStatus || end.Code == websocket.CloseNormal:
+		end.Code, end.Reason = asked.code, asked.reason // an answer need not repeat them
 	default:
-		end.by = "peer" // its Close has crossed ours
+		end.by = "peer" // its Close has crossed ours, or it answers with a complaint
 	}
 	return end
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -62,5 +63,33 @@ func TestDialTellsTheReasonThatItHasSent(t *testing.T) {
 	io.WriteString(c.stdin, "/close 4001 bye\n")
 	if status := c.exit(); status != exitOK || !strings.Contains(c.stderr.String(), `closed by us: 4001, reason "bye"`) {
 		t.Errorf("status %d, stderr %q", status, c.stderr.String())
+	}
+}
+
+// A stdout that nobody reads must not hold what an interrupt ends, whatever was
+// going on then.
+func TestDialIsInterruptedAlthoughItClosesOnAStuckStdout(t *testing.T) {
+	stuck := newStuckPipe()
+	defer close(stuck.release)
+	closing := make(chan struct{})
+	url := stub(t, func(nc net.Conn) {
+		nc.Write([]byte("\x81\x01a"))
+		io.ReadFull(nc, make([]byte, 8)) // its Close
+		nc.Write([]byte("\x88\x02\x03\xe8"))
+		nc.(*net.TCPConn).CloseWrite()
+		close(closing)
+		io.Copy(io.Discard, nc)
+	})
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var stderr transcript
+	status := make(chan int, 1)
+	go func() {
+		status <- run(ctx, []string{"dial", "-wait", "50ms", url}, streams{in: strings.NewReader(""), out: stuck, err: &stderr})
+	}()
+	<-closing
+	interrupt()
+	if got := <-status; got != exitInterrupted {
+		t.Errorf("status %d, stderr %q", got, stderr.String())
 	}
 }

@@ -98,7 +98,7 @@ func (f *dialFlags) setTalk(fs *flag.FlagSet) {
 	fs.BoolVar(&f.quiet, "quiet", false, "print only errors to stderr")
 	fs.BoolVar(&f.trace, "trace", false, "explain handshake and frames byte by byte on stderr, payloads by their beginning; secrets are included")
 	fs.DurationVar(&f.ping, "ping", 0, "`time` between pings; one that is not answered until the next ends the connection")
-	fs.DurationVar(&f.timeout, "timeout", 0, "`time` for everything; closing may take 1s more. Without it, connecting may take 10s")
+	fs.DurationVar(&f.timeout, "timeout", 0, "`time` for everything; closing may take 1s more. Without it, or with -reconnect, connecting may take 10s")
 	fs.Func("wait", "`time` to stay connected after the end of stdin; negative: until the server closes", func(text string) (err error) {
 		f.wait, err = time.ParseDuration(text)
 		f.waits = true

@@ -63,9 +63,9 @@ func (s *session) talk(ctx context.Context, c *websocket.Conn) outcome {
 	}
 	asked := l.wait(ctx)
 	l.close(ctx, asked)
-	l.join(ctx)
+	joined := l.join(ctx)
 	end := l.outcome(asked)
-	if end.unanswered && ctx.Err() != nil {
+	if !joined || end.unanswered && ctx.Err() != nil && !s.finished() {
 		end.asked.status = stopped(ctx).status
 	}
 	s.closed(end)
@@ -134,8 +134,8 @@ func (l *link) afterRead(err error) closing {
 }
 
 // join waits for the goroutines. One may hang in a stdout that nobody reads,
-// which must not outlast an interrupt.
-func (l *link) join(ctx context.Context) {
+// which must not outlast an interrupt: then it returns false.
+func (l *link) join(ctx context.Context) bool {
 	joined := make(chan struct{})
 	go func() {
 		l.all.Wait()
@@ -143,14 +143,16 @@ func (l *link) join(ctx context.Context) {
 	}()
 	select {
 	case <-joined:
-		return
+		return true
 	case <-ctx.Done():
 	}
 	timer := time.NewTimer(lastPatience)
 	defer timer.Stop()
 	select {
 	case <-joined:
+		return true
 	case <-timer.C:
+		return false
 	}
 }
 

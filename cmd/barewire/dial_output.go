@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"barewire.example/websocket"
 )
@@ -23,9 +24,10 @@ type output struct {
 	terminal terminals
 	colours  bool
 
-	outMu  sync.Mutex
-	out    io.Writer
-	failed error // the first one of out
+	outMu sync.Mutex
+	out   io.Writer
+
+	failed atomic.Pointer[error] // the first one of out; no lock, since out may be stuck
 	errMu  sync.Mutex
 	err    io.Writer
 }
@@ -79,17 +81,18 @@ func (o *output) print(p []byte) error {
 	o.outMu.Lock()
 	defer o.outMu.Unlock()
 	_, err := o.out.Write(p)
-	if o.failed == nil {
-		o.failed = err
+	if err != nil {
+		o.failed.CompareAndSwap(nil, &err)
 	}
 	return err
 }
 
 // failure returns why something is missing on stdout, or nil.
 func (o *output) failure() error {
-	o.outMu.Lock()
-	defer o.outMu.Unlock()
-	return o.failed
+	if err := o.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // An event is what -json prints. Fields that an event does not have are nil.
