@@ -264,6 +264,7 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 			return nil, nil, stageError(ctx, "TLS with "+a.to.name, err)
 		}
 	}
+	talkative := isTalkative(nc)
 	nc, err = a.dialer.wrap(nc)
 	defer func() {
 		if c == nil && a.dialer.WrapConn != nil {
@@ -290,8 +291,8 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 		return nil, resp, err
 	}
 	c = newConn(nc, RoleClient, a.dialer.Options, early)
-	c.frameTurn.lock(nil, nil) // keepalive may be at work already
-	c.out.talkative = a.to.secure
+	c.frameTurn.lock(nil, nil)                     // keepalive may be at work already
+	c.out.talkative = talkative || c.out.talkative // WrapConn may hide it
 	c.frameTurn.unlock()
 	c.subprotocol = agreed.Subprotocol
 	return c, resp, nil

@@ -65,6 +65,23 @@ func (o *opaque) SetWriteDeadline(at time.Time) error {
 	return o.Conn.SetWriteDeadline(at)
 }
 
+// TLS can be where the URL does not tell: up to a proxy, or in a NetDial.
+func TestClientKnowsTLSThatTheURLDoesNotTell(t *testing.T) {
+	ours, theirs := tlsPair(t, nil)
+	served := started(func() error {
+		_, _, err := new(Upgrader).UpgradeConn(theirs)
+		return err
+	})
+	d := Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return ours, nil }}
+	c, _, err := d.Dial(background, testURL)
+	wantNil(t, "Dial", err)
+	defer c.CloseNow()
+	if !c.out.talkative {
+		t.Error("a deadline would be left behind")
+	}
+	wantNil(t, "the server", <-served)
+}
+
 // crypto/tls writes by itself, to answer a key update say: a deadline that was
 // left behind would break the connection then.
 func TestClientLeavesNoDeadlineOnTLSThatIsWrapped(t *testing.T) {

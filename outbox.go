@@ -34,9 +34,14 @@ func (o *outbox) init(t transport, size int, timeout time.Duration) {
 	switch t.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		o.vectored = true
-	case interface{ NetConn() net.Conn }: // *tls.Conn
-		o.talkative = true
 	}
+	o.talkative = isTalkative(t)
+}
+
+// isTalkative reports whether t is TLS, which writes by itself, too.
+func isTalkative(t transport) bool {
+	_, ok := t.(interface{ NetConn() net.Conn }) // *tls.Conn
+	return ok
 }
 
 func (o *outbox) open(w *watch) {
