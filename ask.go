@@ -6,7 +6,6 @@ package websocket
 
 import (
 	"encoding/base64"
-	"strconv"
 	"strings"
 )
 
@@ -116,7 +115,7 @@ var responseRules = [...]func(*Response, *Ask, *Agreed) *HandshakeError{
 // §4.1: any other status is plain HTTP, and not for us to understand.
 func (r *Response) judgeStatus(*Ask, *Agreed) *HandshakeError {
 	if r.Status != 101 {
-		return malformed(RuleStatus, excerpt(strconv.Itoa(r.Status)+" "+r.Reason))
+		return malformed(RuleStatus, excerpt(r.status()))
 	}
 	return nil
 }

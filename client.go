@@ -80,13 +80,6 @@ type Dialer struct {
 	Turnstile *Turnstile
 }
 
-func (d *Dialer) handshakeTimeout() time.Duration {
-	if d.HandshakeTimeout <= 0 {
-		return defaultHandshakeTimeout
-	}
-	return min(d.HandshakeTimeout, maxTimeout)
-}
-
 // Dial opens a connection to a ws or wss URL (§3, §4.1). A user name in the URL
 // becomes Basic authorization. ctx and HandshakeTimeout bound Dial at every stage
 // of the network, but not the connection.
@@ -97,14 +90,14 @@ func (d *Dialer) handshakeTimeout() time.Duration {
 // The error is a *HandshakeError when a server, or a proxy, has answered with
 // something else than a proper acceptance. It wraps ErrURL for what is no
 // WebSocket URL, and ErrHandshakeValue when an option must not be sent; without
-// redirects nothing is connected then. All other errors wrap that of the network, of TLS or of the
-// context.
+// redirects nothing is connected then. All other errors wrap that of the network,
+// of TLS or of the context.
 func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response, error) {
 	to, err := parseLocation(rawURL)
 	if err != nil {
 		return nil, nil, err
 	}
-	timeout := d.handshakeTimeout()
+	timeout := normalHandshakeTimeout(d.HandshakeTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &handshakeTimeout{timeout})
 	defer cancel()
 	a := attempt{dialer: d, to: to, host: d.Host, header: make(http.Header)}
@@ -260,9 +253,12 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 	}
 	var state *tls.ConnectionState
 	if a.to.secure {
-		if nc, state, err = a.dialer.startTLS(ctx, nc, a.to.publicName()); err != nil {
+		secured, err := startTLS(ctx, nc, a.dialer.TLSConfig.Clone(), a.to.publicName())
+		if err != nil {
 			return nil, nil, stageError(ctx, "TLS with "+a.to.name, err)
 		}
+		reached := secured.ConnectionState()
+		nc, state = secured, &reached
 	}
 	talkative := isTalkative(nc)
 	nc, err = a.dialer.wrap(nc)
@@ -298,9 +294,9 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 	return c, resp, nil
 }
 
-// startTLS speaks TLS with the host of this name (§4.1).
-func (d *Dialer) startTLS(ctx context.Context, nc net.Conn, name string) (net.Conn, *tls.ConnectionState, error) {
-	config := d.TLSConfig.Clone()
+// startTLS speaks TLS with the host of this name (§4.1). The config may be nil,
+// and is changed.
+func startTLS(ctx context.Context, nc net.Conn, config *tls.Config, name string) (*tls.Conn, error) {
 	if config == nil {
 		config = &tls.Config{}
 	}
@@ -309,15 +305,13 @@ func (d *Dialer) startTLS(ctx context.Context, nc net.Conn, name string) (net.Co
 	}
 	config.NextProtos = []string{"http/1.1"}
 	c := tls.Client(nc, config)
-	err := c.HandshakeContext(ctx)
-	state := c.ConnectionState()
-	return c, &state, err
+	return c, c.HandshakeContext(ctx)
 }
 
 // response returns the answer in the form of net/http, with no body yet.
 func (a *attempt) response(r *Response) *http.Response {
 	resp := &http.Response{
-		Status: strings.TrimRight(strconv.Itoa(r.Status)+" "+r.Reason, " "), StatusCode: r.Status,
+		Status: strings.TrimRight(r.status(), " "), StatusCode: r.Status,
 		Proto: "HTTP/" + strconv.Itoa(r.Major) + "." + strconv.Itoa(r.Minor), ProtoMajor: r.Major, ProtoMinor: r.Minor,
 		Header: r.Header, Body: http.NoBody,
 		Request: &http.Request{Method: http.MethodGet, URL: a.to.url, Host: a.ask.Host, Header: a.ask.Header},

@@ -116,6 +116,9 @@ type Response struct {
 	Header       map[string][]string // canonical names, as in net/http
 }
 
+// status returns the status as the start line has it.
+func (r *Response) status() string { return strconv.Itoa(r.Status) + " " + r.Reason }
+
 // Interim reports whether another answer to the same request follows: the
 // status is 1xx, but not 101 (RFC 9110 §15.2).
 func (r *Response) Interim() bool { return r.Status/100 == 1 && r.Status != 101 }

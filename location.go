@@ -110,12 +110,15 @@ func (to *location) defaultPort() string {
 // address returns where to connect, as net.Dial wants it.
 func (to *location) address() string { return net.JoinHostPort(to.name, to.port) }
 
-// publicName returns the name without the zone of an IPv6 address, which means
-// something on this machine only (RFC 6874 §4).
-func (to *location) publicName() string {
-	name, _, _ := strings.Cut(to.name, "%")
+// withoutZone cuts the zone of an IPv6 address off, which means something on this
+// machine only (RFC 6874 §4).
+func withoutZone(name string) string {
+	name, _, _ = strings.Cut(name, "%")
 	return name
 }
+
+// publicName returns the name for others.
+func (to *location) publicName() string { return withoutZone(to.name) }
 
 // publicAddress is address for others: for a proxy.
 func (to *location) publicAddress() string { return net.JoinHostPort(to.publicName(), to.port) }

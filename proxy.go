@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 )
 
 // A route is the way to a server: directly, or through one proxy.
@@ -94,13 +92,11 @@ func (r *route) tunnel(ctx context.Context, nc net.Conn) (net.Conn, error) {
 // startTLS speaks TLS with the proxy itself. The server's name has nothing to do
 // with it.
 func (r *route) startTLS(ctx context.Context, nc net.Conn) (net.Conn, error) {
-	d := &Dialer{TLSConfig: r.dialer.TLSConfig.Clone()}
-	if d.TLSConfig != nil {
-		d.TLSConfig.ServerName = ""
+	config := r.dialer.TLSConfig.Clone()
+	if config != nil {
+		config.ServerName = ""
 	}
-	name, _, _ := strings.Cut(r.proxy.Hostname(), "%") // of an IPv6 zone
-	nc, _, err := d.startTLS(ctx, nc, name)
-	return nc, err
+	return startTLS(ctx, nc, config, withoutZone(r.proxy.Hostname()))
 }
 
 // connect asks for a tunnel with CONNECT (RFC 9110 §9.3.6).
@@ -121,7 +117,7 @@ func (r *route) connect(nc net.Conn) error {
 	e.Status, e.Header = answer.Status, answer.Header
 	switch {
 	case answer.Status/100 != 2:
-		e.Detail = excerpt(strconv.Itoa(answer.Status) + " " + answer.Reason)
+		e.Detail = excerpt(answer.status())
 		e.Body = readBody(nc, answer, early)
 	case len(early) > 0:
 		// Neither TLS nor a handshake has begun, so nobody can have said this.

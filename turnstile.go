@@ -100,7 +100,7 @@ func (p *passage) enter(ctx context.Context, network, addr string) error {
 func (p *passage) turnBack(network string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if last, ok := p.addrs[network]; ok && !p.over {
+	if last, ok := p.addrs[network]; ok {
 		p.stile.leave(last)
 		delete(p.addrs, network)
 	}
@@ -115,6 +115,7 @@ func (p *passage) leave() {
 	for _, addr := range p.addrs {
 		p.stile.leave(addr)
 	}
+	p.addrs = nil
 }
 
 // control is for net.Dialer, which calls it before it connects to an address.

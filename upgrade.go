@@ -64,10 +64,15 @@ type Upgrader struct {
 const defaultHandshakeTimeout = 10 * time.Second
 
 func (u *Upgrader) handshakeTimeout() time.Duration {
-	if u.HandshakeTimeout <= 0 {
+	return normalHandshakeTimeout(u.HandshakeTimeout)
+}
+
+// normalHandshakeTimeout replaces zero by the default, for servers and clients.
+func normalHandshakeTimeout(d time.Duration) time.Duration {
+	if d <= 0 {
 		return defaultHandshakeTimeout
 	}
-	return min(u.HandshakeTimeout, maxTimeout)
+	return min(d, maxTimeout)
 }
 
 // Validate returns an error when the settings cannot work: a malformed pattern in

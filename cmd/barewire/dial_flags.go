@@ -110,10 +110,7 @@ func (f *dialFlags) setTalk(fs *flag.FlagSet) {
 
 // printDialUsage writes what 'barewire help dial' says.
 func printDialUsage(w io.Writer) {
-	fs := new(dialFlags).set()
-	fs.SetOutput(w)
-	fmt.Fprint(w, dialUsage)
-	fs.PrintDefaults()
+	printUsage(w, dialUsage, new(dialFlags).set())
 }
 
 // parseDialFlags returns flag.ErrHelp when help is asked for. Other errors are

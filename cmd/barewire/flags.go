@@ -62,9 +62,13 @@ func (f *serveFlags) set() *flag.FlagSet {
 
 // printServeUsage writes what 'barewire help serve' says.
 func printServeUsage(w io.Writer) {
-	fs := new(serveFlags).set()
+	printUsage(w, serveUsage, new(serveFlags).set())
+}
+
+// printUsage writes what a verb is for, and its flags.
+func printUsage(w io.Writer, text string, fs *flag.FlagSet) {
+	fmt.Fprint(w, text)
 	fs.SetOutput(w)
-	fmt.Fprint(w, serveUsage)
 	fs.PrintDefaults()
 }
 
