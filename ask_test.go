@@ -233,3 +233,17 @@ func TestAskRefusesMistakesOfTheApplication(t *testing.T) {
 		})
 	}
 }
+
+// §4.4: a server that refuses version 13 lists those that it speaks.
+func TestHandshakeErrorTellsVersions(t *testing.T) {
+	for want, lines := range map[string][]string{
+		"13 8 7": {"13, 8", "7"},
+		"8":      {"8"},
+		"":       {"8 7"},
+	} {
+		e := &HandshakeError{Header: map[string][]string{fieldVersion: lines}}
+		if got := strings.Join(e.Versions(), " "); got != want {
+			t.Errorf("%q: %q, want %q", lines, got, want)
+		}
+	}
+}
