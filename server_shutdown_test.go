@@ -84,6 +84,7 @@ func TestServerShutdownWaitsForHandlers(t *testing.T) {
 	runServer(t, stubborn, func(t *testing.T, s shutdownRun) {
 		finish = make(chan struct{})
 		p := openServer(t, s.l)
+		synctest.Wait() // until the handler runs: its peer may have the 101 before
 		done := s.shutdown(t.Context())
 		p.wantClose("the server shuts down", CloseGoingAway, "")
 		p.conn.Close()
