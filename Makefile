@@ -2,8 +2,8 @@
 
 # The borders inside the flat root package. These two lists stand nowhere else: layers_test.go reads them here.
 # WIRE is tier 0 (pure functions); PROTO is tiers 0 and 1 (state without I/O), and also the minimal embed.
-WIRE  = rules.go errors.go frame.go mask.go utf8.go close.go fields.go head.go compose.go handshake.go ask.go origin.go
-PROTO = $(WIRE) receiver.go sender.go endpoint.go trace.go trace_frame.go trace_head.go trace_notes.go
+WIRE  = rules.go errors.go frame.go mask.go utf8.go close.go fields.go head.go compose.go handshake.go ask.go deflate.go origin.go
+PROTO = $(WIRE) limits.go receiver.go receiver_deflate.go sender.go sender_deflate.go deflater.go deflater_history.go deflater_table.go deflater_match.go deflater_block.go deflater_huffman.go deflater_header.go deflater_bits.go inflate.go inflate_blocks.go inflate_symbols.go inflate_tables.go endpoint.go trace.go trace_frame.go trace_head.go trace_notes.go
 
 # The checks of `make ci` besides `test`, in order.
 CHECKS = lint layers style embed cross browser interop race cover fuzz autobahn docs

@@ -8,6 +8,7 @@ package websocket
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"testing"
 )
 
@@ -46,6 +47,44 @@ func TestConnAllocatesNothingForSmallMessages(t *testing.T) {
 	}
 }
 
+// TestConnAllocatesNothingForCompressedMessages does the same with compression,
+// whose memory is pooled and of which the windows are full.
+func TestConnAllocatesNothingForCompressedMessages(t *testing.T) {
+	for name, agreed := range takeovers {
+		for _, size := range []int{0, 200, 20_000} {
+			t.Run(fmt.Sprint(name, "/", size), func(t *testing.T) {
+				ours, theirs := loopback(t)
+				o := Options{Compression: &agreed}
+				server, _ := newTestConnOn(t, RoleServer, o, ends{ours, theirs})
+				client, _ := newTestConnOn(t, RoleClient, o, ends{theirs, ours})
+				message := []byte(compressJSON(size))
+				atServer, atClient := make([]byte, 0, 32<<10), make([]byte, 0, 32<<10)
+				echo := func() {
+					if err := client.Write(t.Context(), Text, message); err != nil {
+						t.Fatal(err)
+					}
+					typ, got, err := server.AppendRead(t.Context(), atServer)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := server.Write(t.Context(), typ, got); err != nil {
+						t.Fatal(err)
+					}
+					if _, got, err = client.AppendRead(t.Context(), atClient); !bytes.Equal(got, message) {
+						t.Fatal(len(got), err)
+					}
+				}
+				for range 300 {
+					echo()
+				}
+				if n := testing.AllocsPerRun(200, echo); n != 0 {
+					t.Errorf("%v allocations for a round trip", n)
+				}
+			})
+		}
+	}
+}
+
 // TestConnAllocatesOnceForARead: the message itself is all.
 func TestConnAllocatesOnceForARead(t *testing.T) {
 	ours, theirs := loopback(t)
@@ -53,7 +92,7 @@ func TestConnAllocatesOnceForARead(t *testing.T) {
 	client, _ := newTestConnOn(t, RoleClient, Options{}, ends{theirs, ours})
 	message := bytes.Repeat([]byte("x"), 1000)
 	n := testing.AllocsPerRun(1000, func() {
-		if err := client.WriteBatch(t.Context(), Message{Text, message}, Message{Text, message}); err != nil {
+		if err := client.WriteBatch(t.Context(), Message{Type: Text, Data: message}, Message{Type: Text, Data: message}); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {

@@ -174,6 +174,12 @@ func (a *attempt) prepare() error {
 	if a.host != "" {
 		a.ask.Host = a.host
 	}
+	if offer := a.dialer.Compression; offer != nil {
+		if err := offer.Check(); err != nil {
+			return err
+		}
+		a.ask.Extensions = []Extension{offer.Offer()}
+	}
 	h := http.Header(a.ask.Header)
 	if u := a.to.user; u.String() != "" && h.Get("Authorization") == "" {
 		h.Set("Authorization", basicAuth(u))
@@ -280,13 +286,17 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 	}
 	resp = a.response(answer)
 	resp.TLS = state
+	o := a.dialer.Options
 	agreed, err := answer.Check(&a.ask)
+	if err == nil {
+		o.Compression, err = o.Compression.Confirm(agreed.Extensions)
+	}
 	if he := (*HandshakeError)(nil); errors.As(err, &he) {
-		he.Body = readBody(nc, answer, early)
+		he.Status, he.Header, he.Body = answer.Status, answer.Header, readBody(nc, answer, early)
 		resp.Body = io.NopCloser(bytes.NewReader(he.Body))
 		return nil, resp, err
 	}
-	c = newConn(nc, RoleClient, a.dialer.Options, early)
+	c = newConn(nc, RoleClient, o, early)
 	c.frameTurn.lock(nil, nil)                     // keepalive may be at work already
 	c.out.talkative = talkative || c.out.talkative // WrapConn may hide it
 	c.frameTurn.unlock()

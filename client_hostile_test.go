@@ -23,17 +23,14 @@ import (
 )
 
 // hostileDialer is the client that table C is about.
-//
-// It does not offer permessage-deflate, as long as there is none: see
-// hostileResponse.broken.
 func hostileDialer() Dialer {
-	return Dialer{Options: Options{Subprotocols: []string{"chat", "superchat"}}}
+	return Dialer{Options: Options{Subprotocols: []string{"chat", "superchat"}, Compression: &Compression{}}}
 }
 
 // broken returns the rule that makes hostileDialer refuse the row, if any.
 func (r hostileResponse) broken() Rule {
-	if r.rule == 0 && strings.Contains(r.text, "\r\nSec-WebSocket-Extensions:") {
-		return RuleAnswerExtensions // nothing was offered
+	if r.later && r.rest == "" {
+		return RuleAnswerDeflate
 	}
 	return r.rule
 }
@@ -119,6 +116,14 @@ func (r hostileResponse) wantAccepted(d dialed, p *testPeer) {
 	}
 	if got := d.c.Subprotocol(); got != want {
 		p.t.Errorf("Subprotocol = %q, want %q", got, want)
+	}
+	agreed := strings.Contains(r.text, "Sec-WebSocket-Extensions: permessage-deflate")
+	if got := d.c.Compression(); (got != nil) != agreed {
+		p.t.Errorf("Compression = %+v, want some: %v", got, agreed)
+	}
+	if agreed {
+		p.writeCompressed()
+		reads(p.t, d.c).want("a compressed message of the server", Text, "Hello")
 	}
 }
 
@@ -296,23 +301,6 @@ func wantCoins(t *testing.T, what string, values [][]byte) {
 		if zeros[i]&ones[i] != 0xff {
 			t.Errorf("%s: in byte %d, %08b were 0 once, and %08b were 1", what, i, zeros[i], ones[i])
 		}
-	}
-}
-
-// S-52: who offers nothing gets nothing.
-func TestHostileServersGiveUnasked(t *testing.T) {
-	for line, rule := range map[string]Rule{
-		"+Sec-WebSocket-Protocol: chat":                 RuleAnswerSubprotocol,
-		"+Sec-WebSocket-Protocol: ":                     RuleAnswerSubprotocol,
-		"+Sec-WebSocket-Extensions: permessage-deflate": RuleAnswerExtensions,
-		"+Sec-WebSocket-Extensions: x-foo":              RuleAnswerExtensions,
-		"+Sec-WebSocket-Extensions: ":                   RuleExtensions,
-	} {
-		dialBubble(t, Dialer{}, testURL, func(s *dialing) {
-			p, _ := s.answer(line)
-			s.wantRule(rule)
-			p.wantGone(line)
-		})
 	}
 }
 

@@ -257,8 +257,8 @@ func TestConnCloseOfBothEndsAtOnceManyTimes(t *testing.T) {
 			wantNil(t, "the server's Close", <-second)
 			<-read
 			simWantElapsed(t, start, 0)
-			checkSent(t, RoleClient, a.sent())
-			checkSent(t, RoleServer, b.sent())
+			checkSent(t, RoleClient, a.sent(), nil)
+			checkSent(t, RoleServer, b.sent(), nil)
 		}
 	})
 }

@@ -24,13 +24,20 @@ type Options struct {
 
 	// MaxMessageSize is the largest message to be accepted, in bytes. Default
 	// DefaultMaxMessageSize; negative for no limit. A larger message fails the
-	// connection with CloseTooBig, on its header alone (§10.4).
+	// connection with CloseTooBig: on its header alone, or if it is compressed
+	// as soon as too much has come out (§10.4).
 	MaxMessageSize int64
 
 	// MaxFrames is the most frames of which a message may consist. Default
 	// DefaultMaxFrames; negative for no limit. More fail the connection with
 	// ClosePolicyViolation.
 	MaxFrames int
+
+	// Compression offers permessage-deflate to servers and accepts it from
+	// clients (RFC 7692). By default there is none: it takes time and memory,
+	// and it must not be used for everything; see Compression. MaxMessageSize
+	// holds for what comes out.
+	Compression *Compression
 
 	// WriteTimeout is how long the transport may take for a frame, and for
 	// each 64 KiB of a large one; up to a quarter more may pass. Default 10 s;
@@ -133,6 +140,8 @@ type Conn struct {
 	out        outbox
 	writeWatch watch
 
+	compressing bool // since calm was called; belongs to who has frameTurn
+
 	owedMu sync.Mutex
 	owing  atomic.Bool // something was owed since it was last paid
 
@@ -149,11 +158,12 @@ type Conn struct {
 }
 
 // newConn returns the connection on t. early is what has arrived of it with
-// the handshake.
+// the handshake. o.Compression is what was agreed on.
 func newConn(t transport, role Role, o Options, early []byte) *Conn {
 	c := &Conn{transport: t, role: role, opts: o.normal(), done: make(chan struct{})}
 	c.receiver.init(role, Limits{o.MaxMessageSize, o.MaxFrames})
 	c.sender.init(role, freshMaskKey)
+	c.setCompression(o.Compression)
 	c.in.init(t, c.opts.ReadBuffer, early)
 	c.out.init(t, c.opts.WriteBuffer, c.opts.WriteTimeout)
 	c.readWatch.setDeadline = t.SetReadDeadline

@@ -29,6 +29,8 @@ type testPeer struct {
 	got     []byte // received and not yet decoded
 	buf     []byte // what it is read into
 	keys    map[[4]byte]bool
+
+	compression bool // RSV1 is legal on the first frame of a message
 }
 
 // testPatience is how long a peer waits for what it wants: fake time in
@@ -49,7 +51,7 @@ func newTestConn(t *testing.T, role Role, o Options, opts ...func(*simKnobs)) (*
 	t.Cleanup(func() {
 		c.CloseNow()
 		p.conn.Close()
-		checkSent(t, role, ours.sent())
+		checkSent(t, role, ours.sent(), o.Compression)
 	})
 	return c, p
 }
@@ -75,7 +77,7 @@ func newTestConnOn(t *testing.T, role Role, o Options, on ends) (*Conn, *testPee
 	c.frameTurn.lock(nil, nil) // keepalive may ping at once
 	c.sender.maskKey = testMaskKeys('C')
 	c.frameTurn.unlock()
-	p := &testPeer{t: t, role: opposite(role), conn: theirs, maskKey: testMaskKeys('P'), keys: map[[4]byte]bool{}}
+	p := &testPeer{t: t, role: opposite(role), conn: theirs, maskKey: testMaskKeys('P'), keys: map[[4]byte]bool{}, compression: o.Compression != nil}
 	p.sim, _ = theirs.(*simConn)
 	t.Cleanup(func() {
 		c.CloseNow()
@@ -98,9 +100,10 @@ func testMaskKeys(first byte) func() [4]byte {
 
 // checkSent judges what a Conn has sent with the Receiver of the other side.
 // The last frame may have been cut.
-func checkSent(t *testing.T, role Role, sent []byte) {
+func checkSent(t *testing.T, role Role, sent []byte, agreed *Compression) {
 	t.Helper()
 	r := NewReceiver(opposite(role), Limits{-1, -1})
+	r.SetCompression(agreed)
 	for b := bytes.Clone(sent); len(b) > 0 && !r.Closed(); {
 		_, n, err := r.Next(b)
 		if err != nil {
@@ -224,7 +227,7 @@ func (p *testPeer) readFrame(why string) (h Header, payload string) {
 
 func (p *testPeer) checkHeader(why string, h Header) {
 	p.t.Helper()
-	if h.RSV1 || h.RSV2 || h.RSV3 || h.Overlong != 0 || h.Masked != (p.role == RoleServer) {
+	if h.RSV1 && !(p.compression && h.Opcode.startsMessage()) || h.RSV2 || h.RSV3 || h.Overlong != 0 || h.Masked != (p.role == RoleServer) {
 		p.t.Fatalf("%s: illegal header %+v", why, h)
 	}
 	if h.Masked && p.keys[h.MaskKey] {

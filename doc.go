@@ -15,7 +15,8 @@
 // and [Response.Check].
 //
 // [ParseHeader] and [AppendHeader], [Mask], [UTF8], [ParseCloseBody],
-// [AcceptKey], [ParseExtensions] are the wire format as pure functions.
+// [AcceptKey], [ParseExtensions], [Compression.Accept] are the wire format and the
+// handshake as pure functions.
 //
 // # Five laws
 //
@@ -43,12 +44,18 @@
 //	compose.go     … and how they are written
 //	handshake.go   the server's half of the handshake (§4.2)
 //	ask.go         the client's half (§4.1)
+//	deflate.go     the negotiation of compression (7692 §7.1)
 //	origin.go      who may connect (§10.2)
+//	limits.go      how much is accepted (§10.4)
 //	receiver.go    bytes to events: every rule on frames, in one place
 //	sender.go      events to bytes, and what is owed to the peer
 //	endpoint.go    both, and the states of a connection (§7)
 //	trace.go       bytes explained to people, with trace_frame.go,
 //	               trace_head.go and trace_notes.go
+//
+// Compression can be read on its own: receiver_deflate.go and sender_deflate.go are
+// where it meets the frames (7692 §6, §7.2), inflate.go and deflater.go, each with
+// more files of the same beginning, are DEFLATE itself (RFC 1951).
 //
 // The files above are pure: a flat package has no inner borders, so the Makefile
 // has lists of them, and CI compiles those lists alone. What follows deals with
@@ -60,6 +67,8 @@
 //	outbox.go      how frames are put on it
 //	read.go        the reading half
 //	write.go       the writing half
+//	compress.go    compressed messages, and memory that connections share
+//	prepared.go    one message to many connections
 //	turn.go        a mutex whose waiters can give up
 //	watch.go       contexts that end a blocked call
 //	closing.go     the closing handshake, failing, and losing a connection (§7)
@@ -75,13 +84,14 @@
 //	netconn.go     a Conn as a net.Conn
 //	json.go        values as JSON
 //
-// § without a number in front means RFC 6455; "7692 §7.2" names another. A comment
+// § without a number in front means RFC 6455; "7692 §7.2" names another, and so
+// does "1951 §3.2". A comment
 // that begins with "Choice" marks where the RFC leaves the decision to us, or
 // where we deviate from it.
 //
 // # Limitations
 //
-// No extension is offered or agreed to: permessage-deflate (RFC 7692) is declined.
+// permessage-deflate (RFC 7692) is the only extension, and off by default.
 // WebSocket over HTTP/2 (RFC 8441) is not implemented. Names of hosts that are not
 // ASCII must be given in their xn-- form: the standard library has no IDNA.
 package websocket

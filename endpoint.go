@@ -60,6 +60,10 @@ type Config struct {
 	// and unpredictable on every call (§5.3, §10.3). Without it a client can
 	// send nothing. Servers leave it nil.
 	MaskKey func() [4]byte
+
+	// Compression is what was agreed on for permessage-deflate, as
+	// Compression.Accept or Confirm has returned it, or nil.
+	Compression *Compression
 }
 
 // An Endpoint is one side of a connection behind its opening handshake,
@@ -77,6 +81,8 @@ func NewEndpoint(role Role, c Config) *Endpoint {
 	e := &Endpoint{}
 	e.Receiver.init(role, c.Limits)
 	e.Sender.init(role, c.MaskKey)
+	e.Receiver.SetCompression(c.Compression)
+	e.Sender.SetCompression(c.Compression)
 	return e
 }
 
@@ -88,6 +94,13 @@ func (e *Endpoint) Next(b []byte) (Event, int, error) {
 		e.answer(ev, err)
 	}
 	return ev, n, err
+}
+
+// Rest lets go what only a busy connection needs, and nothing that it will miss:
+// see Receiver.Rest and Sender.Rest.
+func (e *Endpoint) Rest() {
+	e.Receiver.Rest()
+	e.Sender.Rest()
 }
 
 // EOF says that the peer's bytes have ended. It returns nil when that is in

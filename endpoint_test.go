@@ -114,8 +114,8 @@ func TestSizes(t *testing.T) {
 		unsafe.Sizeof(Header{}), unsafe.Sizeof(Event{}), unsafe.Sizeof(Receiver{}), unsafe.Sizeof(Sender{}), unsafe.Sizeof(Endpoint{}),
 	}
 	want := map[int][]uintptr{
-		64: {24, 56, 272, 88, 368},
-		32: {20, 36, 236, 48, 288},
+		64: {24, 56, 296, 104, 408},
+		32: {20, 36, 252, 56, 312},
 	}[bits.UintSize]
 	if !slices.Equal(sizes, want) {
 		t.Errorf("Header, Event, Receiver, Sender, Endpoint have %d bytes, want %d", sizes, want)

@@ -4,6 +4,7 @@ package websocket_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -221,6 +222,40 @@ func ExampleDialer() {
 	// 101 Switching Protocols text hello <nil>
 	// <nil>
 	// websocket: closed by us with 1000 normal
+}
+
+// Messages are compressed when both sides want it. Here the server allows for
+// windows of 4 KiB, to save memory, and the client has no say in the matter. What
+// has a secret in it goes uncompressed.
+func ExampleCompression() {
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &websocket.Server{Handler: func(ctx context.Context, c *websocket.Conn, r *websocket.Request) error {
+		return c.WriteBatch(ctx,
+			websocket.Message{Type: websocket.Text, Data: bytes.Repeat([]byte("Hello. "), 100)},
+			websocket.Message{Type: websocket.Text, Data: []byte("the password"), NoCompression: true})
+	}}
+	server.Upgrader.Compression = &websocket.Compression{ServerMaxWindowBits: 12, ClientMaxWindowBits: 12}
+	go server.Serve(l)
+	defer server.Shutdown(context.Background())
+
+	dialer := websocket.Dialer{Options: websocket.Options{Compression: &websocket.Compression{}}}
+	c, resp, err := dialer.Dial(context.Background(), "ws://"+l.Addr().String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resp.Header.Get("Sec-WebSocket-Extensions"))
+	fmt.Println("windows of", 1<<c.Compression().ServerMaxWindowBits, "bytes")
+	for m := range c.Messages(context.Background()) {
+		fmt.Println(len(m.Data), "bytes")
+	}
+	// Output:
+	// permessage-deflate; server_max_window_bits=12; client_max_window_bits=12
+	// windows of 4096 bytes
+	// 700 bytes
+	// 12 bytes
 }
 
 // A client that connects again whenever its connection is lost, and leaves after

@@ -92,7 +92,7 @@ func (r *faultRun) ping(ctx context.Context) error {
 }
 
 func (r *faultRun) write(ctx context.Context) error {
-	return r.sick.WriteBatch(ctx, Message{Text, []byte("small")}, Message{Binary, make([]byte, 1000)})
+	return r.sick.WriteBatch(ctx, Message{Type: Text, Data: []byte("small")}, Message{Type: Binary, Data: make([]byte, 1000)})
 }
 
 func (r *faultRun) writeFragments(ctx context.Context) error {
@@ -123,7 +123,7 @@ func (r *faultRun) check(n int, limit time.Duration) (met bool) {
 	if !errors.As(r.sound.Err(), &lost) || r.err == nil && lost.Code != CloseNormal {
 		r.t.Errorf("call %d failed: the other end has %v", n, r.sound.Err())
 	}
-	checkSent(r.t, r.sick.role, r.ours.sent())
+	checkSent(r.t, r.sick.role, r.ours.sent(), nil)
 	return met
 }
 

@@ -268,13 +268,17 @@ func AppendExtensions(dst []byte, list []Extension) []byte {
 		}
 		dst = append(dst, e.Name...)
 		for _, p := range e.Params {
-			dst = append(dst, "; "...)
-			dst = append(dst, p.Name...)
-			if p.HasValue {
-				dst = append(dst, '=')
-				dst = append(dst, p.Value...)
-			}
+			dst = appendParam(append(dst, "; "...), p)
 		}
+	}
+	return dst
+}
+
+func appendParam(dst []byte, p Param) []byte {
+	dst = append(dst, p.Name...)
+	if p.HasValue {
+		dst = append(dst, '=')
+		dst = append(dst, p.Value...)
 	}
 	return dst
 }

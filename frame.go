@@ -54,6 +54,9 @@ const (
 // the most significant bit of the four set (§5.5).
 func (o Opcode) IsControl() bool { return o&0x8 != 0 }
 
+// startsMessage reports whether the opcode is that of a message's first frame.
+func (o Opcode) startsMessage() bool { return o == OpText || o == OpBinary }
+
 // defined reports whether §11.8 assigns the opcode a meaning.
 func (o Opcode) defined() bool { return o <= OpBinary || OpClose <= o && o <= OpPong }
 

@@ -8,7 +8,7 @@ package websocket
 import "strings"
 
 // A hostileRequest is a row of table H. The server that gets it supports the
-// subprotocol chat and no extension; Origins and Hosts are those of the row.
+// subprotocol chat and permessage-deflate; Origins and Hosts are those of the row.
 type hostileRequest struct {
 	id          string
 	raw         string
@@ -17,6 +17,7 @@ type hostileRequest struct {
 	rule        Rule   // that is broken, if any
 	also        []int  // other statuses that will do when net/http reads the request
 	subprotocol string // that the answer selects
+	extension   string // that the answer selects, with its parameters
 	origins     []string
 	hosts       []string
 }
@@ -95,6 +96,11 @@ func (r hostileRequest) on(hosts ...string) hostileRequest {
 
 func (r hostileRequest) selects(subprotocol string) hostileRequest {
 	r.subprotocol = subprotocol
+	return r
+}
+
+func (r hostileRequest) agrees(extension string) hostileRequest {
+	r.extension = extension
 	return r
 }
 
@@ -208,11 +214,12 @@ var hostileRequests = []hostileRequest{
 	okOffer("H-89-window-bits-16", "permessage-deflate; server_max_window_bits=16"),
 	okOffer("H-90-window-bits-without-value", "permessage-deflate; server_max_window_bits"),
 	okOffer("H-91-window-bits-with-zero", "permessage-deflate; server_max_window_bits=09"),
-	okOffer("H-92-window-bits-10", "permessage-deflate; server_max_window_bits=10"),
+	okOffer("H-92-window-bits-10", "permessage-deflate; server_max_window_bits=10").agrees("permessage-deflate; server_max_window_bits=10"),
 	okOffer("H-93-takeover-with-value", "permessage-deflate; server_no_context_takeover=1"),
 	okOffer("H-94-parameter-twice", "permessage-deflate; client_max_window_bits; client_max_window_bits"),
 	okOffer("H-95-unknown-parameter", "permessage-deflate; foo=1"),
 	okOffer("H-96-client-window-bits-5", "permessage-deflate; client_max_window_bits=5"),
+	okOffer("H-96-and-an-offer-behind", "permessage-deflate; client_max_window_bits=5, permessage-deflate").agrees("permessage-deflate"),
 
 	badOrigin("H-97-foreign-origin", "http://evil.example"),
 	badOrigin("H-98-null-origin", "null"),
@@ -272,7 +279,8 @@ func badAnswer(id, text string, rule Rule) hostileResponse {
 	return hostileResponse{id: id, text: text, rule: rule}
 }
 
-// laterAnswer returns an answer whose extensions are well-formed but unacceptable.
+// laterAnswer returns an answer whose head is in order, but not what it says about
+// permessage-deflate.
 func laterAnswer(id, extensions string) hostileResponse {
 	return hostileResponse{id: id, text: rawAnswer("+Sec-WebSocket-Extensions: " + extensions), later: true}
 }

@@ -1,5 +1,5 @@
 // This file sends every row of table H to both servers, whole and a byte at a
-// time.
+// time, with compression and without.
 
 package websocket
 
@@ -40,6 +40,7 @@ type hostileRun struct {
 	also    []int // statuses that are tolerated
 	netHTTP bool  // which does not linger, so a reset could destroy its answers
 	foreign bool  // the answer is not ours
+	plain   bool  // the server has not turned compression on
 }
 
 func (h hostileRun) run(t *testing.T) {
@@ -52,11 +53,20 @@ func (h hostileRun) run(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { h.send(t, readAtMost) })
 		})
 	}
+	if strings.Contains(h.row.raw, "Sec-WebSocket-Extensions") { // S-19: by default none is accepted
+		h.plain, h.row.extension = true, ""
+		t.Run("plain", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { h.send(t, 0) })
+		})
+	}
 }
 
 func (h hostileRun) send(t *testing.T, readAtMost int) {
 	var calls atomic.Int32
 	u := Upgrader{Options: Options{Subprotocols: []string{"chat"}}, Origins: h.row.origins, Hosts: h.row.hosts}
+	if !h.plain {
+		u.Compression = &Compression{}
+	}
 	l := h.serve(t, u, func(ctx context.Context, c *Conn) error {
 		calls.Add(1)
 		return serveEcho(ctx, c)
@@ -96,6 +106,9 @@ func (h hostileRun) accepted(p *testPeer, head string) {
 	if h.row.subprotocol != "" {
 		want += "Sec-WebSocket-Protocol: " + h.row.subprotocol + "\r\n"
 	}
+	if h.row.extension != "" {
+		want += "Sec-WebSocket-Extensions: " + h.row.extension + "\r\n"
+	}
 	if want += "\r\n"; head != want {
 		p.t.Errorf("the answer is %q, want %q", head, want)
 	}
@@ -109,7 +122,18 @@ func (h hostileRun) accepted(p *testPeer, head string) {
 		p.wantFrame("the frame behind the request is processed", OpText, "Hello")
 	}
 	wantEcho(p, "again")
+	h.useCompression(p)
 	finishPeer(p)
+}
+
+// useCompression wants what was agreed on to hold. The echo is too short to be
+// compressed.
+func (h hostileRun) useCompression(p *testPeer) {
+	p.t.Helper()
+	if h.row.extension != "" {
+		p.writeCompressed()
+		p.wantFrame("what was compressed is echoed", OpText, "Hello")
+	}
 }
 
 func keyIn(raw string) string {

@@ -21,7 +21,7 @@ var ErrPeerDead = errors.New("websocket: peer does not answer pings")
 type pulse struct {
 	born  time.Time
 	heard atomic.Int64 // when bytes came, in nanoseconds since born
-	timer *time.Timer  // nil without keepalive; guarded by Conn.mu
+	timer *time.Timer  // nil without keepalive and compression; guarded by Conn.mu
 }
 
 func (p *pulse) hear() { p.heard.Store(int64(time.Since(p.born))) }
@@ -31,18 +31,38 @@ func (p *pulse) quiet() time.Duration {
 	return time.Since(p.born) - time.Duration(p.heard.Load())
 }
 
-// startPulse begins to watch over the connection.
+// startPulse begins to watch over the connection. Without keepalive the timer is
+// there for calm alone.
 func (c *Conn) startPulse() {
 	c.pulse.born = time.Now()
-	if c.opts.KeepAlive > 0 {
+	first, f := c.opts.KeepAlive, c.feel
+	if c.opts.KeepAlive < 0 {
+		first, f = defaultKeepAlive, c.calmAgain
+	}
+	if c.opts.KeepAlive > 0 || c.opts.Compression != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.pulse.timer = time.AfterFunc(c.opts.KeepAlive, c.feel)
+		c.pulse.timer = time.AfterFunc(first, f)
+	}
+}
+
+func (c *Conn) calmAgain() {
+	c.calm()
+	c.again(defaultKeepAlive)
+}
+
+// again has the timer go off once more.
+func (c *Conn) again(wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.pulse.timer.Reset(wait)
 	}
 }
 
 // feel is called when the peer may have been silent for KeepAlive.
 func (c *Conn) feel() {
+	c.calm()
 	rest := c.opts.KeepAlive - c.pulse.quiet()
 	if rest <= 0 {
 		if !c.unread() && !c.answers() {
@@ -51,11 +71,7 @@ func (c *Conn) feel() {
 		}
 		rest = c.opts.KeepAlive
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.pulse.timer.Reset(rest)
-	}
+	c.again(rest)
 }
 
 // unread reports whether something has arrived that nobody has read. What the

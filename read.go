@@ -16,6 +16,11 @@ import (
 type Message struct {
 	Type MessageType
 	Data []byte
+
+	// NoCompression has a message that is sent go uncompressed although
+	// compression was agreed on: because of a secret in it (7692 §8), or because
+	// it is compressed already. It says nothing about received messages.
+	NoCompression bool
 }
 
 // Read waits for a message and returns it in memory of its own.
@@ -51,7 +56,7 @@ func (c *Conn) AppendRead(ctx context.Context, dst []byte) (MessageType, []byte,
 		}
 		ev, err := c.data(ctx, msg[len(msg):cap(msg)])
 		if err != nil {
-			c.keep(msg, dst)
+			c.keep(msg, dst, err)
 			return 0, dst, err
 		}
 		msg = appendPiece(msg, ev.Data)
@@ -62,12 +67,17 @@ func (c *Conn) AppendRead(ctx context.Context, dst []byte) (MessageType, []byte,
 	}
 }
 
-// keep keeps what has arrived of a message whose reading was interrupted: what
-// msg has more than dst, whose memory is the caller's.
-func (c *Conn) keep(msg, dst []byte) {
-	if dst == nil {
+// keep keeps what has arrived of a message whose reading a context has
+// interrupted: what msg has more than dst, whose memory is the caller's. After
+// all other errors nobody will ask for it.
+func (c *Conn) keep(msg, dst []byte, err error) {
+	_, resumes := err.(*contextError)
+	switch {
+	case !resumes:
+		c.partial = nil
+	case dst == nil:
 		c.partial = msg
-	} else {
+	default:
 		c.partial = append(c.partial[:0], msg[len(dst):]...)
 	}
 }
@@ -103,7 +113,7 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 		for {
 			t, data, err := c.Read(ctx)
 			if err == nil {
-				if yield(Message{t, data}, nil) {
+				if yield(Message{Type: t, Data: data}, nil) {
 					continue
 				}
 				return
@@ -260,7 +270,11 @@ func (c *Conn) more(ctx context.Context, into []byte) (b []byte, err error) {
 		n, err = c.in.read(into[:min(int64(len(into)), want)])
 		b = into[:n]
 	} else {
-		err = c.in.fill(c.receiver.idle())
+		idle := c.receiver.idle()
+		if idle {
+			c.receiver.Rest()
+		}
+		err = c.in.fill(idle)
 		b = c.in.data
 	}
 	interrupted := c.readWatch.end(ctx)

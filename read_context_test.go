@@ -112,7 +112,7 @@ func readWhole(t *testing.T, c *Conn, i *interrupter) (m Message) {
 	for {
 		typ, got, err := c.AppendRead(i.context(t), dst)
 		if err == nil {
-			return Message{typ, got[len(dst):]}
+			return Message{Type: typ, Data: got[len(dst):]}
 		}
 		if !errors.Is(err, context.Canceled) || len(got) != len(dst) {
 			t.Fatalf("an interrupted read: %q, %v", got, err)
@@ -139,7 +139,7 @@ func interruptedStream(p *testPeer) (stream []byte, want []Message) {
 	stream = append(stream, p.frame(OpText, false, testPayload(4_500))...)
 	stream = append(stream, p.frame(OpPing, true, "d")...)
 	stream = append(stream, p.frame(OpContinuation, true, testPayload(5_000))...)
-	return stream, append(want, Message{Text, []byte(testPayload(4_500) + testPayload(5_000))})
+	return stream, append(want, Message{Type: Text, Data: []byte(testPayload(4_500) + testPayload(5_000))})
 }
 
 func TestReadSurvivesCancelAtEveryByteOfAStream(t *testing.T) {
@@ -186,7 +186,7 @@ func TestReadSurvivesCancelAtEveryByteOfASocket(t *testing.T) {
 				p.writeBytes(stream[n : n+1])
 				ctx := i.context(t)
 				if typ, data, err := c.Read(ctx); err == nil {
-					wantSame(t, Message{typ, data}, want[0])
+					wantSame(t, Message{Type: typ, Data: data}, want[0])
 					want = want[1:]
 				} else if !errors.Is(err, context.Canceled) {
 					t.Fatalf("at byte %d: %v", n, err)
@@ -218,7 +218,7 @@ func TestReadSurvivesADeadlineBehindEveryByte(t *testing.T) {
 			typ, data, err := c.Read(ctx)
 			switch {
 			case err == nil:
-				wantSame(t, Message{typ, data}, want[0])
+				wantSame(t, Message{Type: typ, Data: data}, want[0])
 				want = want[1:]
 			case !errors.Is(err, context.DeadlineExceeded) || !isTimeout(err):
 				t.Fatalf("at byte %d: %v", n, err)

@@ -117,7 +117,7 @@ func readStream(p *testPeer) (stream []byte, want []Message) {
 	} {
 		stream = append(stream, p.frame(f.op, f.fin, f.payload)...)
 	}
-	return stream, []Message{{Text, []byte("one")}, {Binary, nil}, {Text, []byte("thr€")}, {Binary, []byte(testPayload(300))}}
+	return stream, []Message{{Type: Text, Data: []byte("one")}, {Type: Binary, Data: nil}, {Type: Text, Data: []byte("thr€")}, {Type: Binary, Data: []byte(testPayload(300))}}
 }
 
 func wantMessages(t *testing.T, c *Conn, why string, want []Message) {

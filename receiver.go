@@ -1,6 +1,7 @@
 // This file turns received bytes into events and judges every frame (§5, §6.2,
 // §8.1). It does no I/O, allocates nothing and buffers nothing but headers and
-// control payloads: message payloads stay in the caller's buffer.
+// control payloads: message payloads stay in the caller's buffer. Those that are
+// compressed go through receiver_deflate.go.
 
 package websocket
 
@@ -24,47 +25,10 @@ type Event struct {
 	Final  bool   // last piece of the message
 	Header Header // of the frame
 
-	// Data is the unmasked piece of a message, a part of the caller's buffer,
-	// or the unmasked payload of a control frame, valid until the next call.
+	// Data is the unmasked piece of a message, a part of the caller's buffer.
+	// For a compressed message it is inflated, and like the unmasked payload of
+	// a control frame valid until the next call.
 	Data []byte
-}
-
-// Limits bounds what a Receiver accepts (§10.4). The zero value stands for the
-// defaults, negative values for no limit but that of an int.
-type Limits struct {
-	// MaxMessageSize is the most bytes that a message may carry, all its frames
-	// together. It is held against the lengths that headers announce. Default
-	// DefaultMaxMessageSize.
-	MaxMessageSize int64
-
-	// MaxFrames is the most frames that a message may consist of. Default
-	// DefaultMaxFrames.
-	MaxFrames int
-}
-
-// The limits that hold when none are set.
-const (
-	DefaultMaxMessageSize = 1 << 20 // 1 MiB
-	DefaultMaxFrames      = 131072
-)
-
-const maxInt = int(^uint(0) >> 1)
-
-// normal replaces zero and negative values by what they stand for.
-func (l Limits) normal() Limits {
-	switch {
-	case l.MaxMessageSize == 0:
-		l.MaxMessageSize = DefaultMaxMessageSize
-	case l.MaxMessageSize < 0 || l.MaxMessageSize > int64(maxInt):
-		l.MaxMessageSize = int64(maxInt) // a message is a []byte to the reader
-	}
-	switch {
-	case l.MaxFrames == 0:
-		l.MaxFrames = DefaultMaxFrames
-	case l.MaxFrames < 0:
-		l.MaxFrames = maxInt
-	}
-	return l
 }
 
 // A Receiver decodes what one peer sends. It can stop and resume at every
@@ -83,8 +47,9 @@ type Receiver struct {
 	frame   Header // of that frame, or the one before it
 	left    uint64 // bytes of its payload that are still to come
 
-	message message
-	text    UTF8 // of the message in progress, when it is text
+	message  message
+	text     UTF8      // of the message in progress, when it is text
+	inflater *inflater // nil when compression was not agreed on
 
 	control    [MaxControlPayload]byte
 	controlLen uint8
@@ -98,9 +63,11 @@ type Receiver struct {
 
 // message is what a receiver must remember of the message in progress.
 type message struct {
-	op     Opcode // of its first frame; OpContinuation when there is none
-	size   uint64 // sum of the lengths announced so far
-	frames int
+	op         Opcode // of its first frame; OpContinuation when there is none
+	size       uint64 // sum of the lengths announced so far
+	inflated   int64  // bytes that have come out of it, when it is compressed
+	frames     int
+	compressed bool // its first frame had RSV1 (7692 §6)
 }
 
 // NewReceiver returns a Receiver for the side that takes the role.
@@ -149,9 +116,10 @@ func (r *Receiver) Next(b []byte) (ev Event, n int, err error) {
 }
 
 // Want returns how many bytes of the payload of a data frame come next. So
-// many may be read straight to where they belong and given to Next from there.
+// many may be read straight to where they belong and given to Next from there. It
+// is 0 for compressed messages, which are somewhere else when they come out.
 func (r *Receiver) Want() int64 {
-	if !r.inData() {
+	if !r.inData() || r.message.compressed {
 		return 0
 	}
 	return int64(min(r.left, uint64(maxInt)))
@@ -199,28 +167,27 @@ func (r *Receiver) takeHeader(b []byte) (n int, broken Rule) {
 	}
 	r.partialLen = 0
 	r.start = r.offset + int64(n-size)
-	if broken = check(&r.frame, r.role, &r.message, &r.limits); broken == 0 {
+	if broken = r.check(&r.frame); broken == 0 {
 		r.begin()
 	}
 	return n, broken
 }
 
 // check is every rule on headers: what h says by itself, and what it says
-// about the message in progress.
-func check(h *Header, role Role, m *message, limits *Limits) Rule {
+// about the message in progress. It changes nothing.
+func (r *Receiver) check(h *Header) Rule {
 	switch {
-	// §5.2: a reserved bit needs an extension that defines it. This is where
-	// permessage-deflate will allow RSV1 on the first frame of a message
-	// (7692 §6).
-	case h.RSV1 || h.RSV2 || h.RSV3:
+	// §5.2: a reserved bit needs an extension that defines it. 7692 §6:
+	// permessage-deflate defines RSV1 on the first frame of a message.
+	case h.RSV2 || h.RSV3 || h.RSV1 && (r.inflater == nil || !h.Opcode.startsMessage()):
 		return RuleReservedBit
 	// §5.2: opcodes 3–7 and 0xB–0xF are reserved.
 	case !h.Opcode.defined():
 		return RuleOpcode
 	// §5.1: a client masks every frame, a server none.
-	case role == RoleServer && !h.Masked:
+	case r.role == RoleServer && !h.Masked:
 		return RuleMaskMissing
-	case role == RoleClient && h.Masked:
+	case r.role == RoleClient && h.Masked:
 		return RuleMaskForbidden
 	// §5.2: the most significant bit of a 64-bit length is 0.
 	case h.Length>>63 != 0:
@@ -233,7 +200,7 @@ func check(h *Header, role Role, m *message, limits *Limits) Rule {
 	if h.Overlong != 0 {
 		return RuleLengthForm
 	}
-	return checkData(h, m, limits)
+	return checkData(h, &r.message, &r.limits)
 }
 
 func checkControl(h *Header) Rule {
@@ -258,7 +225,7 @@ func checkData(h *Header, m *message, limits *Limits) Rule {
 	case h.Opcode != OpContinuation && m.op != OpContinuation:
 		return RuleInterleaved
 	// §10.4: judged on the header, before any payload.
-	case h.Length > uint64(limits.MaxMessageSize)-m.size:
+	case h.Length > limits.wire(m.compressed || h.RSV1)-m.size:
 		return RuleTooBig
 	case m.frames >= limits.MaxFrames:
 		return RuleTooManyFrames
@@ -275,7 +242,7 @@ func (r *Receiver) begin() {
 		return
 	}
 	if h.Opcode != OpContinuation {
-		r.message.op = h.Opcode
+		r.message.op, r.message.compressed = h.Opcode, h.RSV1
 	}
 	r.message.size += h.Length
 	r.message.frames++
@@ -298,30 +265,53 @@ func (r *Receiver) started() Event {
 // unmasks it (§5.3).
 func (r *Receiver) take(b []byte) []byte {
 	p := b[:min(uint64(len(b)), r.left)]
-	if r.frame.Masked {
-		Mask(p, r.frame.MaskKey, int((r.frame.Length-r.left)&3))
-	}
+	r.unmask(p)
 	r.left -= uint64(len(p))
 	r.inFrame = r.left > 0
 	return p
 }
 
-func (r *Receiver) takeData(b []byte) (ev Event, n int, broken Rule) {
-	p := r.take(b)
-	ended := !r.inFrame
-	if len(p) == 0 && !ended {
-		return Event{}, 0, 0
+// unmask unmasks the next bytes of the payload.
+func (r *Receiver) unmask(p []byte) {
+	if r.frame.Masked {
+		Mask(p, r.frame.MaskKey, int((r.frame.Length-r.left)&3))
 	}
-	ev = Event{Kind: DataReceived, Op: r.message.op, Final: ended && r.frame.Fin, Header: r.frame, Data: p}
+}
+
+func (r *Receiver) takeData(b []byte) (ev Event, n int, broken Rule) {
+	var p []byte
+	if r.message.compressed {
+		p, n, broken = r.takeCompressed(b)
+	} else {
+		p = r.take(b)
+		n = len(p)
+	}
+	if broken != 0 || len(p) == 0 && r.inFrame {
+		return Event{}, n, broken
+	}
+	ev, broken = r.piece(p)
+	return ev, n, broken
+}
+
+// piece returns the event of a piece of the message, which is the last one when
+// a final frame has ended.
+func (r *Receiver) piece(p []byte) (ev Event, broken Rule) {
+	ev = Event{Kind: DataReceived, Op: r.message.op, Final: !r.inFrame && r.frame.Fin, Header: r.frame, Data: p}
+	text := ev.Op == OpText
+	switch {
 	// §8.1: text fails at the first byte that cannot be UTF-8, and at its end
 	// when that is inside a code point.
-	if ev.Op == OpText && (!r.text.Write(p) || ev.Final && !r.text.Complete()) {
-		return Event{}, len(p), RuleUTF8
+	case text && !r.text.Write(p):
+		return Event{}, RuleUTF8
+	case r.message.compressed && !r.inFrame && !r.endCompressed(ev.Final):
+		return Event{}, RuleDeflate
+	case text && ev.Final && !r.text.Complete():
+		return Event{}, RuleUTF8
 	}
 	if ev.Final {
 		r.message, r.text = message{}, UTF8{}
 	}
-	return ev, len(p), 0
+	return ev, 0
 }
 
 var controlEvents = [...]EventKind{OpClose: CloseReceived, OpPing: PingReceived, OpPong: PongReceived}

@@ -31,11 +31,12 @@ const (
 	RuleCloseLength
 	RuleCloseCode
 	RuleCloseReason
+	RuleDeflate
 )
 
 // Rules on the head of an HTTP message, in either direction.
 const (
-	RuleStartLine Rule = iota + RuleCloseReason + 1
+	RuleStartLine Rule = iota + RuleDeflate + 1
 	RuleHeader
 	RuleHeadSize
 )
@@ -69,6 +70,7 @@ const (
 	RuleAccept
 	RuleAnswerSubprotocol
 	RuleAnswerExtensions
+	RuleAnswerDeflate
 	RuleRedirect // to ws from wss, to what is no WebSocket URL, or one too many
 	RuleProxy
 
@@ -100,6 +102,7 @@ var rules = [numRules]ruleRow{
 	RuleCloseLength:       {"close-length", "5.5.1", CloseProtocolError, 0, "close frame has a body of one byte"},
 	RuleCloseCode:         {"close-code", "7.4", CloseProtocolError, 0, "close code must not be used in a close frame"},
 	RuleCloseReason:       {"close-reason", "5.5.1", CloseInvalidPayload, 0, "close reason is not valid UTF-8"},
+	RuleDeflate:           {"deflate", "7692 7.2.2", CloseInvalidPayload, 0, "compressed data is corrupt"},
 
 	RuleStartLine: {"start-line", "9112 2.2", 0, 400, "start line is malformed"},
 	RuleHeader:    {"header", "9112 5", 0, 400, "header field is malformed"},
@@ -129,6 +132,7 @@ var rules = [numRules]ruleRow{
 	RuleAccept:            {"accept", "4.1", 0, 0, "there must be exactly one Sec-WebSocket-Accept, made from our key"},
 	RuleAnswerSubprotocol: {"answer-subprotocol", "4.1", 0, 0, "answer selects a subprotocol that was not offered"},
 	RuleAnswerExtensions:  {"answer-extensions", "4.1", 0, 0, "answer selects an extension that was not offered"},
+	RuleAnswerDeflate:     {"answer-deflate", "7692 7", 0, 0, "answer's permessage-deflate does not fit the offer"},
 	RuleRedirect:          {"redirect", "10.6", 0, 0, "redirect is not to be followed"},
 	RuleProxy:             {"proxy", "4.1", 0, 0, "proxy has opened no tunnel"},
 }

@@ -17,7 +17,7 @@ var (
 			RuleControlLength, RuleLengthSign, RuleLengthForm, RuleContinuation, RuleInterleaved,
 			RuleCloseLength, RuleCloseCode,
 		},
-		1007: {RuleUTF8, RuleCloseReason},
+		1007: {RuleUTF8, RuleCloseReason, RuleDeflate},
 		1008: {RuleTooManyFrames},
 		1009: {RuleTooBig},
 	}
@@ -35,7 +35,7 @@ var (
 	}
 	rulesOfAnswers = []Rule{
 		RuleStatus, RuleAnswerVersion, RuleAnswerUpgrade, RuleAnswerConnection, RuleAccept,
-		RuleAnswerSubprotocol, RuleAnswerExtensions, RuleRedirect, RuleProxy,
+		RuleAnswerSubprotocol, RuleAnswerExtensions, RuleAnswerDeflate, RuleRedirect, RuleProxy,
 	}
 )
 
@@ -72,7 +72,7 @@ func TestRulesEarnTheirCodeOrStatus(t *testing.T) {
 
 func TestRulesHaveStableNames(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	section := regexp.MustCompile(`^RFC (6455|9112) §[1-9][0-9]*(\.[0-9]+)*$`)
+	section := regexp.MustCompile(`^RFC (6455|7692|9112) §[1-9][0-9]*(\.[0-9]+)*$`)
 	ids, texts := map[string]bool{}, map[string]bool{}
 	for _, r := range Rules() {
 		if !id.MatchString(r.ID()) || ids[r.ID()] {
@@ -97,6 +97,8 @@ func TestRulesSayWhereTheyAreStated(t *testing.T) {
 		{RuleVersionRepeated, "version-repeated", "RFC 6455 §11.3.5", "there must be exactly one Sec-WebSocket-Version"},
 		{RuleStartLine, "start-line", "RFC 9112 §2.2", "start line is malformed"},
 		{RuleHeader, "header", "RFC 9112 §5", "header field is malformed"},
+		{RuleDeflate, "deflate", "RFC 7692 §7.2.2", "compressed data is corrupt"},
+		{RuleAnswerDeflate, "answer-deflate", "RFC 7692 §7", "answer's permessage-deflate does not fit the offer"},
 	} {
 		if c.rule.ID() != c.id || c.rule.Section() != c.section || c.rule.Text() != c.text {
 			t.Errorf("got %q, %q, %q; want %q, %q, %q",

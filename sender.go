@@ -10,11 +10,18 @@ import "unicode/utf8"
 // except that what is owed may be guarded apart from the rest: owePong and
 // oweClose touch nothing else, and only AppendOwed touches both.
 type Sender struct {
+	// NoCompression makes messages that begin while it is set go uncompressed.
+	NoCompression bool
+
 	role    Role
 	maskKey func() [4]byte // for a client: a fresh, unpredictable key (§5.3, §10.3)
 
+	deflater  *deflater // nil when compression was not agreed on
+	threshold int       // in bytes: shorter messages are not compressed
+
 	fragmented Opcode // of the message in progress; OpContinuation when there is none
 	text       UTF8   // of that message, when it is text
+	compressed bool   // that message, or the one before
 	closed     bool   // latch: a Close was sent
 
 	owed owed
@@ -47,9 +54,11 @@ func (s *Sender) AppendMessage(dst []byte, t MessageType, payload []byte) ([]byt
 
 // AppendFrame appends one frame to dst: a fragment of a message when fin is
 // false or op is OpContinuation (§5.4), a whole message, or a control frame. It
-// masks the copy in dst when we are the client; payload is not changed. An
-// error means that the frame would have been illegal; then dst is returned as
-// it was and nothing has changed.
+// masks the copy in dst when we are the client; payload is not changed. When
+// compression was agreed on, the frames of a message are compressed whose first
+// payload is not shorter than Compression.Threshold; all of them must be sent
+// then. An error means that the frame would have been illegal; then dst is
+// returned as it was and nothing has changed.
 func (s *Sender) AppendFrame(dst []byte, op Opcode, fin bool, payload []byte) ([]byte, error) {
 	if op == OpClose {
 		code, reason, broken := ParseCloseBody(payload)
@@ -62,8 +71,11 @@ func (s *Sender) AppendFrame(dst []byte, op Opcode, fin bool, payload []byte) ([
 		return s.AppendClose(dst, code, string(reason))
 	}
 	h, err := s.begin(op, fin, payload)
-	if err != nil {
+	switch {
+	case err != nil:
 		return dst, err
+	case s.compresses(op):
+		return s.appendCompressed(dst, h, payload), nil
 	}
 	return appendFrame(dst, h, payload), nil
 }
@@ -152,6 +164,9 @@ func (s *Sender) fragment(op Opcode, fin bool, payload []byte) error {
 		}
 		s.text = text
 	}
+	if open == OpContinuation {
+		s.compressed = s.deflater != nil && !s.NoCompression && len(payload) >= s.threshold
+	}
 	s.fragmented = op
 	if fin {
 		s.fragmented, s.text = OpContinuation, UTF8{}
@@ -165,7 +180,8 @@ func (s *Sender) canMask() bool { return s.role == RoleServer || s.maskKey != ni
 // header returns the header of a frame of n bytes; a client's gets a masking
 // key (§5.1, §5.3).
 func (s *Sender) header(op Opcode, fin bool, n int) Header {
-	h := Header{Fin: fin, Opcode: op, Length: uint64(n)}
+	// 7692 §6.1: RSV1 is set on the first frame of a compressed message only.
+	h := Header{Fin: fin, RSV1: s.compressed && op.startsMessage(), Opcode: op, Length: uint64(n)}
 	if s.role == RoleClient {
 		h.Masked, h.MaskKey = true, s.maskKey()
 	}

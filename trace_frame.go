@@ -24,13 +24,15 @@ const TraceLimit = 40
 //	CLOSE fin 1000 "bye"
 //	OPCODE-3 fin rsv1 overlong=16 ""
 //	BINARY fin 000102… 65536 bytes
+//	TEXT fin rsv1 f248cdc9c90700
 //
 // frame is what was sent, from the first byte of the header on, and is not
 // changed. It may end early, and it may have more behind the frame, which is
 // ignored. An ellipsis stands for the part of the payload that is missing or
 // behind TraceLimit; the number after it is the length of the whole payload.
 //
-// Text is quoted and binary payloads are in hex. All other payloads are quoted
+// Text is quoted, unless RSV1 says that it is compressed. That and binary payloads
+// are in hex. All other payloads, and so those of continuation frames, are quoted
 // when they are printable text, and else in hex.
 func FormatFrame(frame []byte) string {
 	h, n := ParseHeader(frame)
@@ -128,21 +130,28 @@ func traceBody(h Header, p []byte) string {
 		p = p[2:]
 	}
 	if left == 0 {
-		return s + traceData(h.Opcode, p)
+		return s + traceData(h, p)
 	}
-	if p = traceWholeRunes(p); len(p) > 0 {
-		s += traceData(h.Opcode, p)
+	if !traceOpaque(h) {
+		p = traceWholeRunes(p)
+	}
+	if len(p) > 0 {
+		s += traceData(h, p)
 	}
 	return fmt.Sprintf("%s… %d bytes", s, h.Length)
 }
 
 // traceData quotes p when it is text, or looks like it.
-func traceData(o Opcode, p []byte) string {
-	if len(p) == 0 || o == OpText || o != OpBinary && tracePrintable(string(p)) {
+func traceData(h Header, p []byte) string {
+	if len(p) == 0 || !traceOpaque(h) && (h.Opcode == OpText || tracePrintable(string(p))) {
 		return strconv.Quote(string(p))
 	}
 	return fmt.Sprintf("%x", p)
 }
+
+// traceOpaque reports whether the payload is certainly no text: RSV1 on a text
+// says that it is compressed (7692 §6).
+func traceOpaque(h Header) bool { return h.Opcode == OpBinary || h.Opcode == OpText && h.RSV1 }
 
 // traceWholeRunes cuts a code point that is unfinished off the end of p.
 func traceWholeRunes(p []byte) []byte {

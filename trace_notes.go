@@ -71,13 +71,24 @@ func (t *traceNotes) first(b byte, h Header) {
 		fin = "FIN: 0 is forbidden in a control frame (§5.5)"
 	}
 	t.add([]byte{b}, traceBits(b, bitFin), fin)
-	const reserved = bitRSV1 | bitRSV2 | bitRSV3
-	rsv := "RSV1-3: no extension is used (§5.2)"
-	if b&reserved != 0 {
-		rsv = "RSV1-3: not 0, which an extension must have defined (§5.2)"
-	}
-	t.add(nil, traceBits(b, reserved), rsv)
+	t.add(nil, traceBits(b, traceReserved), traceExtension(b&traceReserved, h.Opcode))
 	t.add(nil, traceBits(b, 0xF), traceOpcode(h.Opcode))
+}
+
+const traceReserved = bitRSV1 | bitRSV2 | bitRSV3
+
+// traceExtension explains reserved bits. 7692 §6 defines RSV1 for whole messages
+// and sets it on their first frames, so that a continuation alone does not tell.
+func traceExtension(reserved byte, o Opcode) string {
+	switch {
+	case reserved == 0 && o == OpContinuation:
+		return "RSV1-3: 0, also if the first frame says that its message is compressed (7692 §6)"
+	case reserved == 0:
+		return "RSV1-3: no extension is used (§5.2)"
+	case reserved == bitRSV1 && o.startsMessage():
+		return "RSV1: the message is compressed, if that was agreed on (7692 §6)"
+	}
+	return "RSV1-3: not 0, which an extension must have defined (§5.2)"
 }
 
 var traceSections = [16]string{
@@ -145,7 +156,7 @@ func (t *traceNotes) payload(h Header, wire []byte) {
 
 // traceReason renders the reason in the body of a Close that begins with p.
 func traceReason(h Header, p []byte) string {
-	h.Opcode = OpText
+	h.Opcode, h.RSV1 = OpText, false
 	h.Length -= 2
 	return traceBody(h, p[2:])
 }

@@ -129,7 +129,7 @@ OPCODE-3 rsv1 rsv2 overlong=16 "ABC"
 		{"80 7f 8000000000000000 000102030405060708", `
 CONTINUATION fin 000102030405060708… 9223372036854775808 bytes
 80                 1... ....  FIN: the last frame of its message (§5.4)
-                   .000 ....  RSV1-3: no extension is used (§5.2)
+                   .000 ....  RSV1-3: 0, also if the first frame says that its message is compressed (7692 §6)
                    .... 0000  opcode 0: continuation (§5.4)
 7f                 0... ....  MASK: 0, as in every frame of a server (§5.1)
                    .111 1111  length: 127 stands for the 64 bits that follow (§5.2)

@@ -76,32 +76,44 @@ func normalHandshakeTimeout(d time.Duration) time.Duration {
 }
 
 // Validate returns an error when the settings cannot work: a malformed pattern in
-// Hosts or Origins, a subprotocol that is not a token, a field of Header that must
-// not be sent. With such settings requests are refused with status 500.
+// Hosts or Origins, a subprotocol that is not a token, window bits that do not
+// exist, a field of Header that must not be sent. With such settings requests are
+// refused with status 500.
 func (u *Upgrader) Validate() error {
 	return errors.Join(checkHostPatterns(u.Hosts), checkOriginPatterns(u.Origins),
-		checkSubprotocols(u.Subprotocols), checkFields(u.Header))
+		checkSubprotocols(u.Subprotocols), u.Compression.Check(), checkFields(u.Header))
+}
+
+// An acceptance is how a request is accepted.
+type acceptance struct {
+	Answer
+	key         string       // of the request
+	compression *Compression // what was agreed on, or nil
 }
 
 // judge decides about a request. An error is always a *HandshakeError.
-func (u *Upgrader) judge(r *Request) (key string, a Answer, err error) {
+func (u *Upgrader) judge(r *Request) (a acceptance, err error) {
 	offer, err := r.Check()
 	if err != nil {
-		return "", a, err
+		return a, err
 	}
 	if err := u.admit(r); err != nil {
-		return "", a, err
+		return a, err
 	}
-	a.Header = u.Header
+	a.key, a.Header = offer.Key, u.Header
 	if u.SelectSubprotocol != nil {
 		a.Subprotocol = u.SelectSubprotocol(offer.Subprotocols)
 	} else {
 		a.Subprotocol = SelectSubprotocol(offer.Subprotocols, u.Subprotocols)
 	}
-	if err := a.Check(&offer); err != nil {
-		return "", a, u.misconfigured(err)
+	var accepted Extension
+	if accepted, a.compression = u.Compression.Accept(offer.Extensions); a.compression != nil {
+		a.Extensions = []Extension{accepted}
 	}
-	return offer.Key, a, nil
+	if err := a.Check(&offer); err != nil {
+		return a, u.misconfigured(err)
+	}
+	return a, nil
 }
 
 // admit applies the policies to a valid request.
@@ -157,18 +169,18 @@ func (u *Upgrader) misconfigured(err error) error {
 // blame, it has answered already. Wrapped ResponseWriters work if they have an
 // Unwrap method, as http.ResponseController wants.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
-	key, answer, err := u.judge(requestOf(r))
+	a, err := u.judge(requestOf(r))
 	if err != nil {
 		writeRefusal(w, err)
 		return nil, err
 	}
-	answer.Header = withHeader(answer.Header, w.Header())
+	a.Header = withHeader(a.Header, w.Header())
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		writeRefusal(w, refuse(RuleUnavailable, ""))
 		return nil, err
 	}
-	return u.open(nc, takeEarly(rw.Reader), key, answer)
+	return u.open(nc, takeEarly(rw.Reader), &a)
 }
 
 // withHeader returns header with the fields that w's handlers have set so far,
@@ -216,10 +228,10 @@ func writeRefusal(w http.ResponseWriter, err error) {
 }
 
 // open sends the 101 and returns the connection.
-func (u *Upgrader) open(nc net.Conn, early []byte, key string, a Answer) (*Conn, error) {
+func (u *Upgrader) open(nc net.Conn, early []byte, a *acceptance) (*Conn, error) {
 	// net/http's deadlines must not outlive the handshake.
 	nc.SetDeadline(time.Now().Add(u.handshakeTimeout()))
-	_, err := nc.Write(AppendAnswer(nil, key, &a))
+	_, err := nc.Write(AppendAnswer(nil, a.key, &a.Answer))
 	if err == nil {
 		err = nc.SetDeadline(time.Time{})
 	}
@@ -227,7 +239,9 @@ func (u *Upgrader) open(nc net.Conn, early []byte, key string, a Answer) (*Conn,
 		nc.Close()
 		return nil, &CloseError{Code: CloseAbnormal, cause: err}
 	}
-	c := newConn(nc, RoleServer, u.Options, early)
+	o := u.Options
+	o.Compression = a.compression
+	c := newConn(nc, RoleServer, o, early)
 	c.subprotocol = strings.Clone(a.Subprotocol) // not to hold the head that it is part of
 	return c, nil
 }
@@ -258,14 +272,14 @@ func (u *Upgrader) upgradeConn(nc net.Conn, accept func() error) (*Conn, *Reques
 	if addr := nc.RemoteAddr(); addr != nil {
 		r.RemoteAddr = addr.String()
 	}
-	key, answer, err := u.judge(r)
+	a, err := u.judge(r)
 	if err == nil {
 		err = accept()
 	}
 	if err != nil {
 		return nil, r, u.reject(nc, r, err)
 	}
-	c, err := u.open(nc, append([]byte(nil), b[n:]...), key, answer)
+	c, err := u.open(nc, append([]byte(nil), b[n:]...), &a)
 	return c, r, err
 }
 

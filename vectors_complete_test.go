@@ -46,16 +46,20 @@ func TestVectorsHaveUniqueNames(t *testing.T) {
 }
 
 // The ids are those of a list of hostile inputs: F is all that can be wrong with
-// frames, S is what has gone wrong in other implementations.
+// frames, Z with compressed ones, S is what has gone wrong in other
+// implementations.
 func TestVectorsHoldTheHostileFrames(t *testing.T) {
 	var text strings.Builder
 	for _, src := range vectorSources(t) {
 		text.WriteString(strings.Join(src.lines, "\n"))
 	}
-	found := regexp.MustCompile(`\b[FS]-\d\d\b`).FindAllString(text.String(), -1)
-	want := []string{"S-01", "S-02", "S-03", "S-04", "S-05", "S-08", "S-13"}
+	found := regexp.MustCompile(`\b[FSZ]-\d\d\b`).FindAllString(text.String(), -1)
+	want := []string{"S-01", "S-02", "S-03", "S-04", "S-05", "S-08", "S-11", "S-13", "S-14", "S-15", "S-16"}
 	for n := 1; n <= 92; n++ {
 		want = append(want, fmt.Sprintf("F-%02d", n))
+	}
+	for n := 1; n <= 28; n++ {
+		want = append(want, fmt.Sprintf("Z-%02d", n))
 	}
 	for _, id := range want {
 		if !slices.Contains(found, id) {
@@ -117,6 +121,11 @@ func TestVectorsNoticeWhatIsWrong(t *testing.T) {
 		{"other-state", "> 88 00\nevent CLOSE 1005\n< 88 00\nstate open", `got state closed, want state open`},
 		{"other-end", "> 81\neof clean", `got eof lost, want eof clean`},
 		{"other-refusal", "send TEXT ff\nrefused closed", `got refused utf8, want refused closed`},
+		{"not-inflated", "compression\n> c1 07 f248cdc9c90700\nevent TEXT \"Hallo\"", `got event TEXT "Hello", want event TEXT "Hallo"`},
+		{"inflated-unasked", "> c1 07 f248cdc9c90700\nevent TEXT \"Hello\"", `got break reserved-bit at 0, want event TEXT "Hello"`},
+		{"takeover-missed", "compression client_no_context_takeover\n> c1 07 f248cdc9c90700 c1 05 f200110000\nevent TEXT \"Hello\"\nevent TEXT \"Hello\"",
+			`a as server, Receiver, whole: got break deflate at 13, want event TEXT "Hello"`},
+		{"corrupt-too-late", "compression\n> c1 04 ffff\n> ffff\nbreak deflate", `line by line: got break deflate at 0, want line 4 begins`},
 		{"sent-after-all", "send TEXT \"a\"\nrefused closed", `got < 81 01 61`},
 	}
 	for _, tt := range tests {
@@ -142,6 +151,12 @@ func TestVectorsHaveAStrictFormat(t *testing.T) {
 		{"== a\nrole server\nrole client", `x.txt:3: role "client"`},
 		{"== a\nlimit messages 3", `limit "messages"`},
 		{"== a\nlimit frames many", "invalid syntax"},
+		{"== a\ncompression\ncompression", "a second line on compression"},
+		{"== a\ncompression context_takeover", `compression "context_takeover"`},
+		{"== a\ncompression server_no_context_takeover=1", "compression"},
+		{"== a\ncompression server_max_window_bits", "window bits are not 8 to 15"},
+		{"== a\ncompression client_max_window_bits=7", "window bits are not 8 to 15"},
+		{"== a\ncompression client_max_window_bits=9;server_max_window_bits=9", "window bits are not 8 to 15"},
 		{"== a\nlook up", `verb "look"`},
 		{"== a\n> 8", "odd length"},
 		{"== a\n> xy", "instead of bytes"},

@@ -22,6 +22,7 @@ type vector struct {
 	roles  []Role
 	bound  bool // to one role: its bytes stand as they are on the wire
 	limits Limits
+	agreed *Compression // nil for none
 	steps  []vectorStep
 }
 
@@ -78,6 +79,8 @@ func (s *vectorSource) take(number int, line string) error {
 		return v.takeRole(rest)
 	case "limit":
 		return v.takeLimit(rest)
+	case "compression":
+		return v.takeCompression(rest)
 	}
 	step := vectorStep{line: number, verb: verb, at: -1}
 	if err := step.take(rest); err != nil {
@@ -119,8 +122,8 @@ func (v *vector) check() error {
 	switch {
 	case len(v.steps) == 0:
 		return errors.New("nothing happens")
-	case strings.Trim(v.name, "abcdefghijklmnopqrstuvwxyz0123456789-FS") != "":
-		return errors.New("a name consists of lower case words and hyphens, behind an id such as F-01 or S-01")
+	case strings.Trim(v.name, "abcdefghijklmnopqrstuvwxyz0123456789-FSZ") != "":
+		return errors.New("a name consists of lower case words and hyphens, behind an id such as F-01")
 	case slices.ContainsFunc(v.steps, outside):
 		return errors.New("the offset is not in the input")
 	case v.bound:

@@ -125,15 +125,17 @@ type vectorPlayer struct {
 
 	announced bool   // a FrameStart came, and its frame is not at its end
 	left      uint64 // bytes of its payload that are still to come
+	inflating bool   // its message is compressed
 }
 
 func newVectorPlayer(s vectorScript, run vectorRun) *vectorPlayer {
 	p := &vectorPlayer{run: run}
 	if run.endpoint {
-		p.endpoint = NewEndpoint(s.role, Config{Limits: s.limits, MaskKey: func() [4]byte { return vectorKey }})
+		p.endpoint = NewEndpoint(s.role, Config{Limits: s.limits, MaskKey: func() [4]byte { return vectorKey }, Compression: s.agreed})
 		p.receiver = &p.endpoint.Receiver
 	} else {
 		p.receiver = NewReceiver(s.role, s.limits)
+		p.receiver.SetCompression(s.agreed)
 	}
 	p.receiver.EachFrame = run.eachFrame
 	return p
@@ -160,12 +162,15 @@ func (p *vectorPlayer) feed(piece []byte) {
 	p.buffer = append(p.buffer[:0], piece...)
 	for b, last := p.buffer, 1; ; {
 		ev, n, err := p.next(b)
-		// An event without a byte is that of an empty frame, behind its FrameStart.
-		if n < 0 || n > len(b) || last == 0 && n == 0 && ev.Kind != NeedMore {
+		// An event without a byte is that of an empty frame, behind its FrameStart,
+		// or more of what the bytes before have inflated to.
+		idle := last == 0 && n == 0 && len(ev.Data) == 0 && ev.Kind != NeedMore
+		if n < 0 || n > len(b) || idle {
 			p.note(fmt.Sprintf("consumed %d of %d bytes", n, len(b)), nil)
 			return
 		}
-		b, last = b[n:], n
+		b, last = b[n:], n+len(ev.Data)
+		p.announce(ev, uint64(n))
 		p.take(ev, err)
 		if p.endpoint != nil {
 			p.sent(p.endpoint.AppendOwed(nil))
@@ -201,26 +206,31 @@ func (p *vectorPlayer) sent(frames []byte) {
 }
 
 // announce checks that with EachFrame each frame is announced, and without it
-// none.
-func (p *vectorPlayer) announce(ev Event) {
+// none. The event has consumed n bytes. More than one event may come of the last
+// byte of a compressed frame.
+func (p *vectorPlayer) announce(ev Event, n uint64) {
 	switch {
 	case ev.Kind == FrameStart:
-		if p.announced || !p.run.eachFrame {
+		if p.announced && p.left > 0 || !p.run.eachFrame {
 			p.note("FrameStart out of place", nil)
 		}
 		p.announced, p.left = true, ev.Header.Length
+		if ev.Header.Opcode.startsMessage() {
+			p.inflating = ev.Header.RSV1
+		}
 	case ev.Kind != NeedMore && p.run.eachFrame:
 		if !p.announced {
 			p.note("no FrameStart in front of "+traceName(ev.Op), nil)
 		}
-		p.left -= uint64(len(ev.Data))
-		p.announced = p.left > 0
+		p.left -= n
+		p.announced = p.left > 0 || p.inflating && !ev.Final
+	case p.left > 0:
+		p.left -= n
 	}
 }
 
 // take writes down an event or the broken rule.
 func (p *vectorPlayer) take(ev Event, err error) {
-	p.announce(ev)
 	broken := (*ProtocolError)(nil)
 	switch {
 	case err != nil && err == p.failed: // sticky, as it must be
@@ -231,6 +241,7 @@ func (p *vectorPlayer) take(ev Event, err error) {
 		p.note(err.Error(), nil)
 	case ev.Kind == DataReceived:
 		p.message = append(p.message, ev.Data...)
+		clear(ev.Data) // it is ours until the next call
 		if ev.Final {
 			p.note("event "+traceName(ev.Op), p.message)
 			p.message = nil

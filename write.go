@@ -22,7 +22,7 @@ import (
 //
 // Once the closing has begun Write returns ErrClosed, or the connection's error.
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
-	return c.WriteBatch(ctx, Message{t, p})
+	return c.WriteBatch(ctx, Message{Type: t, Data: p})
 }
 
 // WriteBatch sends messages in order, with as few writes to the transport as
@@ -42,18 +42,11 @@ func (c *Conn) WriteBatch(ctx context.Context, messages ...Message) error {
 		if !m.Type.valid() {
 			err = ErrMessageType
 		} else {
+			c.sender.NoCompression = m.NoCompression
 			err = c.send(Opcode(m.Type), true, m.Data)
 		}
 	}
 	return c.endWrite(ctx, err)
-}
-
-// writeFrame sends one frame.
-func (c *Conn) writeFrame(ctx context.Context, op Opcode, fin bool, p []byte) error {
-	if err := c.beginWrite(ctx); err != nil {
-		return err
-	}
-	return c.endWrite(ctx, c.send(op, fin, p))
 }
 
 // beginWrite takes the frame turn and pays what is owed. Unless it returns an
@@ -90,10 +83,15 @@ func (c *Conn) writable() error {
 // send adds a frame to the outbox if it is legal.
 func (c *Conn) send(op Opcode, fin bool, p []byte) error {
 	h, err := c.sender.begin(op, fin, p)
-	if err == nil {
+	switch {
+	case err != nil:
+		return err
+	case c.sender.compresses(op):
+		c.sendCompressed(h, p)
+	default:
 		c.out.frame(h, p)
 	}
-	return err
+	return nil
 }
 
 // endWrite writes what is in the outbox and gives the frame turn up. refused is
@@ -202,11 +200,20 @@ type MessageWriter struct {
 	c   *Conn
 	ctx context.Context
 
-	mu  sync.Mutex
-	op  Opcode  // of the next frame
-	buf *[]byte // nil when the writer is closed
-	n   int     // bytes in it
-	err error
+	mu    sync.Mutex
+	plain bool    // not to be compressed
+	op    Opcode  // of the next frame
+	buf   *[]byte // nil when the writer is closed
+	n     int     // bytes in it
+	err   error
+}
+
+// NoCompression has the message go uncompressed; see Message.NoCompression. It
+// must be called before the first Write.
+func (w *MessageWriter) NoCompression() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.plain = true
 }
 
 // Write adds p to the message. After an error the message cannot be finished.
@@ -253,10 +260,15 @@ func (w *MessageWriter) Close() error {
 
 // flush sends a fragment.
 func (w *MessageWriter) flush(fin bool) {
+	c := w.c
+	if w.err == nil {
+		w.err = c.beginWrite(w.ctx)
+	}
 	if w.err != nil {
 		return
 	}
-	if w.err = w.c.writeFrame(w.ctx, w.op, fin, (*w.buf)[:w.n]); w.err == nil {
+	c.sender.NoCompression = w.plain
+	if w.err = c.endWrite(w.ctx, c.send(w.op, fin, (*w.buf)[:w.n])); w.err == nil {
 		w.op, w.n = OpContinuation, 0
 	}
 }

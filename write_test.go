@@ -69,7 +69,7 @@ func TestWriteBatchIsFewTransportWrites(t *testing.T) {
 	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
 		var batch []Message
 		for i := range 1000 {
-			batch = append(batch, Message{Text, fmt.Appendf(nil, "message %4d", i)})
+			batch = append(batch, Message{Type: Text, Data: fmt.Appendf(nil, "message %4d", i)})
 		}
 		if err := c.WriteBatch(t.Context(), batch...); err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestWriteBatchMixesSizes(t *testing.T) {
 	eachLink(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
 		var batch []Message
 		for _, n := range p.sizes() {
-			batch = append(batch, Message{Binary, []byte(testPayload(n))}, Message{Text, []byte("between")})
+			batch = append(batch, Message{Type: Binary, Data: []byte(testPayload(n))}, Message{Type: Text, Data: []byte("between")})
 		}
 		defer p.meanwhile(func() {
 			if err := c.WriteBatch(t.Context(), batch...); err != nil {
@@ -108,7 +108,7 @@ func TestWriteBatchMixesSizes(t *testing.T) {
 
 func TestWriteBatchStopsAtTheFirstRefused(t *testing.T) {
 	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
-		ok, bad, odd := Message{Text, []byte("ok")}, Message{Text, []byte("\xff")}, Message{3, nil}
+		ok, bad, odd := Message{Type: Text, Data: []byte("ok")}, Message{Type: Text, Data: []byte("\xff")}, Message{Type: 3, Data: nil}
 		for _, tt := range []struct {
 			batch []Message
 			want  error
@@ -187,7 +187,7 @@ func writeSomehow(c *Conn, way int, m []byte) error {
 	case 0:
 		return c.Write(ctx, Text, m)
 	case 1:
-		return c.WriteBatch(ctx, Message{Text, m})
+		return c.WriteBatch(ctx, Message{Type: Text, Data: m})
 	}
 	w, err := c.NextWriter(ctx, Text)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 )
 
 // This file reads testdata/vectors, whose format is described there, as far as
-// it is of use for seeds: names, roles, limits, and the bytes that are received.
+// it is of use for seeds: names, roles, limits, what was agreed on for compression,
+// and the bytes that are received.
 
 const vectorDir = "../testdata/vectors"
 
@@ -29,6 +30,7 @@ type vector struct {
 	bound  bool           // to one role
 	role   websocket.Role // of the side that receives
 	limits websocket.Limits
+	agreed *websocket.Compression // nil for none
 	bytes  []byte
 }
 
@@ -124,6 +126,8 @@ func (v *vector) take(verb, rest string) error {
 		}
 	case "limit":
 		return v.takeLimit(rest)
+	case "compression":
+		return v.takeCompression(rest)
 	case "event", "break", "<", "send", "refused", "eof", "state":
 	default:
 		return fmt.Errorf("verb %q", verb)
@@ -141,6 +145,20 @@ func (v *vector) takeLimit(rest string) error {
 		v.limits.MaxFrames = n
 	default:
 		err = fmt.Errorf("limit %q", name)
+	}
+	return err
+}
+
+// takeCompression reads an extension of which the name is left out. What a server
+// may answer to the simplest offer is what can be agreed on.
+func (v *vector) takeCompression(rest string) error {
+	text := "permessage-deflate"
+	if rest != "" {
+		text += "; " + rest
+	}
+	list, err := websocket.ParseExtensions([]string{text})
+	if err == nil {
+		v.agreed, err = new(websocket.Compression).Confirm(list)
 	}
 	return err
 }
@@ -205,15 +223,28 @@ event PING "Hello"
 == for-both-roles
 > 81 02 "hi"
 > 89
+
+== compressed
+compression client_no_context_takeover; server_max_window_bits=9
+> c1 01 00
+== compressed-by-default
+compression
+> c1 01 00
 `
 	found, err := parseVectors(text)
-	if err != nil || len(found) != 2 {
+	if err != nil || len(found) != 4 {
 		t.Fatalf("%+v, %v", found, err)
 	}
 	v := found[0]
 	if v.name != "a-ping" || !v.bound || v.role != websocket.RoleServer || v.limits.MaxFrames != 3 ||
 		string(v.bytes) != "\x89\x85\x37\xFA\x21\x3D\x7F\x9F\x4D\x51\x58\x80\x00\x80\x00a\xFFa\xFFa\xFF" {
 		t.Errorf("%+v", v)
+	}
+	if a := found[2].agreed; v.agreed != nil || a == nil || !a.ClientNoContextTakeover || a.ServerMaxWindowBits != 9 || a.ClientMaxWindowBits != 15 {
+		t.Errorf("%+v", a)
+	}
+	if a := found[3].agreed; a == nil || a.ClientNoContextTakeover || a.ServerNoContextTakeover || a.ServerMaxWindowBits != 15 {
+		t.Errorf("%+v", a)
 	}
 	both := found[1].forRoles()
 	if len(both) != 2 || both[0].role != websocket.RoleClient || string(both[0].bytes) != "\x81\x02hi\x89" ||
@@ -225,7 +256,7 @@ event PING "Hello"
 func TestVectorsThatCannotBeReadAreErrors(t *testing.T) {
 	for _, text := range []string{
 		"", "> 8900\n", "== a\n> 89 8\n", "== a\n> xx\n", "== a\n> \n", "== a\n> (80 00\n", "== a\n> \"a\n", "== a\n> 80*x\n",
-		"== a\n> 80 PING\n", "== a\nrole both\n", "== a\nlimit message x\n", "== a\nlimit bytes 1\n", "== a\nexpect 80\n",
+		"== a\n> 80 PING\n", "== a\nrole both\n", "== a\nlimit message x\n", "== a\nlimit bytes 1\n", "== a\ncompression x\n", "== a\ncompression server_max_window_bits=7\n", "== a\nexpect 80\n",
 	} {
 		if found, err := parseVectors(text); err == nil {
 			t.Errorf("%q was accepted: %+v", text, found)

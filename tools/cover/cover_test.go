@@ -26,8 +26,8 @@ func TestJudgeComparesWithTheLeast(t *testing.T) {
 		{"reached", 95, []string{"a.go", "b.go"}, "cover: passed: 95.0% of"},
 		{"missed", 95.1, []string{"a.go", "b.go"}, "error: 95.0% covered, 95.1% wanted"},
 		{"missing-is-listed", 96, []string{"a.go", "b.go"}, "not covered: a.go:7.14,9.2\n"},
-		{"one-file", 75, []string{"a.go"}, "a.go                4 statements   75.0%\n"},
-		{"without-statements", 100, []string{"b.go", "none.go"}, "none.go             0 statements       -\n"},
+		{"one-file", 75, []string{"a.go"}, "a.go                    4 statements   75.0%\n"},
+		{"without-statements", 100, []string{"b.go", "none.go"}, "none.go                 0 statements       -\n"},
 		{"nothing-measured", 0, []string{"none.go"}, "error: the profile has no statement of none.go"},
 	}
 	for _, tt := range tests {
@@ -64,8 +64,8 @@ func TestPercentRoundsDown(t *testing.T) {
 func TestCopyCoreTakesTheFilesAndTheirTestsOnly(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	for _, name := range []string{
-		"go.mod", "a.go", "a_test.go", "a_split_test.go", "b.go", "b_test.go", "ab_test.go",
-		"vectors_test.go", "layers_test.go", "testdata/vectors/5.2.txt", "testdata/other.txt",
+		"go.mod", "a.go", "a_test.go", "a_split.go", "a_split_test.go", "b.go", "b_test.go", "ab_test.go",
+		"vectors_test.go", "layers_test.go", "testdata/vectors/5.2.txt", "testdata/inflate/9.txt", "testdata/other.txt",
 	} {
 		path := filepath.Join(from, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -75,7 +75,7 @@ func TestCopyCoreTakesTheFilesAndTheirTestsOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tests, err := copyCore(from, to, []string{"a.go"})
+	tests, err := copyCore(from, to, []string{"a.go", "a_split.go"})
 	if err != nil || tests != 3 {
 		t.Errorf("copyCore = %d, %v; want 3 files of tests", tests, err)
 	}
@@ -85,8 +85,8 @@ func TestCopyCoreTakesTheFilesAndTheirTestsOnly(t *testing.T) {
 		got = append(got, found...)
 	}
 	want := []string{
-		"a.go", "a_split_test.go", "a_test.go", "go.mod", "testdata", "vectors_test.go",
-		"testdata/vectors", "testdata/vectors/5.2.txt",
+		"a.go", "a_split.go", "a_split_test.go", "a_test.go", "go.mod", "testdata", "vectors_test.go",
+		"testdata/inflate", "testdata/vectors", "testdata/inflate/9.txt", "testdata/vectors/5.2.txt",
 	}
 	for i := range got {
 		got[i], _ = filepath.Rel(to, got[i])

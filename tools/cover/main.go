@@ -1,8 +1,9 @@
 // Command cover measures how much of the core its own tests reach.
 //
 // It copies the files named as arguments into a temporary module, with the tests that are named after them (x_test.go and
-// x_*_test.go of x.go), the vectors and their test, and nothing else; so it also proves that neither the core nor its tests
-// need the rest of the package. It prints a table and fails when less than -min percent of the statements are covered.
+// x_*_test.go of x.go), the vectors and their test, what else those tests read, and nothing else; so it also proves that
+// neither the core nor its tests need the rest of the package. It prints a table and fails when less than -min percent of the
+// statements are covered.
 package main
 
 import (
@@ -10,13 +11,16 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-const vectors = "testdata/vectors"
+// data are the directories that tests of the core read.
+var data = []string{"testdata/vectors", "testdata/inflate"}
 
 func main() {
 	least := flag.Float64("min", 95, "percentage of statements that must be covered")
@@ -55,7 +59,7 @@ func run(out io.Writer, least float64, files []string) error {
 // copyCore returns how many files of tests it copied.
 func copyCore(from, to string, files []string) (int, error) {
 	wanted := append([]string{"go.mod"}, files...)
-	tests := 0
+	tests := make(map[string]bool) // x_y_test.go belongs to x.go and to x_y.go
 	for _, file := range append([]string{"vectors.go"}, files...) {
 		stem := strings.TrimSuffix(file, ".go")
 		for _, pattern := range []string{stem + "_test.go", stem + "_*_test.go"} {
@@ -64,12 +68,11 @@ func copyCore(from, to string, files []string) (int, error) {
 				return 0, err
 			}
 			for _, name := range found {
-				wanted = append(wanted, filepath.Base(name))
-				tests++
+				tests[filepath.Base(name)] = true
 			}
 		}
 	}
-	for _, name := range wanted {
+	for _, name := range slices.AppendSeq(wanted, maps.Keys(tests)) {
 		content, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {
 			return 0, err
@@ -78,7 +81,12 @@ func copyCore(from, to string, files []string) (int, error) {
 			return 0, err
 		}
 	}
-	return tests, os.CopyFS(filepath.Join(to, vectors), os.DirFS(filepath.Join(from, vectors)))
+	for _, dir := range data {
+		if err := os.CopyFS(filepath.Join(to, dir), os.DirFS(filepath.Join(from, dir))); err != nil {
+			return 0, err
+		}
+	}
+	return len(tests), nil
 }
 
 // profile runs the tests in dir and returns their coverage profile.

@@ -44,9 +44,9 @@ func (p coverage) judge(out io.Writer, files []string, least float64) error {
 	for _, file := range files {
 		n, covered := p.sum(file)
 		all, reached = all+n, reached+covered
-		fmt.Fprintf(out, "%-16s %4d statements  %6s\n", file, n, percent(covered, n))
+		fmt.Fprintf(out, "%-20s %4d statements  %6s\n", file, n, percent(covered, n))
 	}
-	fmt.Fprintf(out, "%-16s %4d statements  %6s\n", "total", all, percent(reached, all))
+	fmt.Fprintf(out, "%-20s %4d statements  %6s\n", "total", all, percent(reached, all))
 	if all == 0 {
 		return fmt.Errorf("the profile has no statement of %s", strings.Join(files, " "))
 	}

@@ -1,0 +1,196 @@
+// This file tests that a connection which is idle gives up what it needs only
+// while it is busy, and that nobody can tell. The clock is the fake one.
+
+package websocket
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// wantTable wants the Conn to have its table or not.
+func (p *compressPeer) wantTable(why string, want bool) {
+	p.t.Helper()
+	synctest.Wait()
+	p.c.frameTurn.lock(nil, nil)
+	defer p.c.frameTurn.unlock()
+	if got := p.c.sender.deflater.table != nil; got != want {
+		p.t.Fatalf("%s: there is a table: %v, want %v", why, got, want)
+	}
+}
+
+// eachCalm runs a test with keepalive, whose tick has two jobs then, and without.
+// The peer must be read from meanwhile, for what the tick sends.
+func eachCalm(t *testing.T, agreed Compression, f func(t *testing.T, c *Conn, p *compressPeer)) {
+	t.Helper()
+	for name, keepAlive := range map[string]time.Duration{"keepalive": defaultKeepAlive, "without": -1} {
+		t.Run(name, func(t *testing.T) {
+			eachCompress(t, Options{KeepAlive: keepAlive, Compression: &agreed}, f)
+		})
+	}
+}
+
+// tick lets the tick come that is due every 30 s, and answers its ping.
+func (p *compressPeer) tick() {
+	p.t.Helper()
+	<-time.After(defaultKeepAlive)
+	synctest.Wait()
+	for p.sim.unread() > 0 {
+		p.write(OpPong, true, p.readPing("a tick"))
+	}
+	synctest.Wait()
+}
+
+func TestCompressionCalmsDown(t *testing.T) {
+	eachCalm(t, Compression{Threshold: -1}, func(t *testing.T, c *Conn, p *compressPeer) {
+		text := compressNoise(1000, 7)
+		<-time.After(time.Second) // so that ticks do not come at the same time as what the test does
+		for range 3 {
+			mustSend(t, c, Message{Type: Binary, Data: []byte(text)})
+			p.wantMessage("a message", Binary, true, text)
+			p.wantTable("it is busy", true)
+			p.tick()
+			p.wantTable("it was busy since the last tick", true)
+			p.tick()
+			p.wantTable("it was not", false)
+			if h := &c.sender.deflater.history; len(h.ring) > 2*h.n {
+				t.Errorf("a window of %d bytes has %d", h.n, len(h.ring))
+			}
+			p.tick()
+			mustSend(t, c, Message{Type: Binary, Data: []byte(text)})
+			if m := p.wantMessage("the window is still there", Binary, true, text); m.size > 50 {
+				t.Errorf("%d bytes for noise that was sent before", m.size)
+			}
+			p.wantTable("it is busy again", true)
+		}
+	})
+}
+
+// Without a window to keep, nothing is kept.
+func TestCompressionWithoutTakeoverCalmsDownToNothing(t *testing.T) {
+	eachCalm(t, Compression{ServerNoContextTakeover: true, ClientNoContextTakeover: true}, func(t *testing.T, c *Conn, p *compressPeer) {
+		text := compressJSON(1000)
+		mustSend(t, c, Message{Type: Text, Data: []byte(text)})
+		p.wantMessage("a message", Text, true, text)
+		p.tick()
+		p.tick()
+		p.wantTable("it is idle", false)
+		if ring := len(c.sender.deflater.history.ring); ring != 0 {
+			t.Errorf("there is a window of %d bytes", ring)
+		}
+		mustSend(t, c, Message{Type: Text, Data: []byte(text)})
+		p.wantMessage("a message", Text, true, text)
+	})
+}
+
+// Plain messages and reads do not keep a compressor busy; a fragment does.
+func TestCompressionIsBusyWhenItCompresses(t *testing.T) {
+	o := compressAll
+	o.WriteBuffer, o.KeepAlive = minBuffer, -1
+	eachCompress(t, o, func(t *testing.T, c *Conn, p *compressPeer) {
+		<-time.After(time.Second)
+		noise := compressNoise(10*fragmentSize, 8)
+		w := mustNextWriter(t, c, Binary)
+		for i := range 10 {
+			mustWrite(t, w, noise[i*fragmentSize:(i+1)*fragmentSize])
+			if i == 5 {
+				<-time.After(2 * defaultKeepAlive)
+				p.wantTable("in the middle of a message, but idle", false)
+			}
+		}
+		mustClose(t, w)
+		p.wantMessage("a message with a pause", Binary, true, noise)
+		for range 2 {
+			p.wantTable("it has compressed", true)
+			<-time.After(defaultKeepAlive)
+			mustSend(t, c, Message{Type: Binary, Data: []byte(noise), NoCompression: true})
+			p.wantMessage("plain", Binary, false, noise)
+			p.send(Text, "read")
+			reads(t, c).want("a message of the peer", Text, "read")
+			<-time.After(defaultKeepAlive)
+			p.wantTable("it has not compressed", false)
+			mustSend(t, c, Message{Type: Binary, Data: []byte(noise[:500])})
+			p.wantMessage("the window is still there", Binary, true, noise[:500])
+		}
+	})
+}
+
+// Ticks in the middle of everything, with other connections that take what is
+// given up.
+func TestCompressionSharesWhatItGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all sync.WaitGroup
+		for i := range 10 {
+			c, p := newCompressConn(t, Role(i%2), Options{KeepAlive: -1, Compression: &Compression{Effort: 1 + i%3, Threshold: -1}})
+			all.Go(func() {
+				for j := range 20 {
+					text := compressJSON(100 + 1000*((i+j)%7))
+					go c.Write(background, Text, []byte(text))
+					p.wantMessage("a message", Text, true, text)
+					p.send(Text, text)
+					reads(t, c).want("a message of the peer", Text, text)
+					<-time.After(time.Duration(1+(i+j)%4) * 20 * time.Second)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// Whoever waits for a message holds nothing but the windows.
+func TestCompressionHoldsNothingWhileItWaits(t *testing.T) {
+	eachTakeover(t, Options{}, func(t *testing.T, c *Conn, p *compressPeer) {
+		for range 3 {
+			p.send(Text, compressJSON(2000))
+			p.send(Text, compressJSON(3000))
+			reads(t, c).want("a message", Text, compressJSON(2000))
+			if c.receiver.inflater.spare == nil {
+				t.Error("it gives up what it needs at once")
+			}
+			reads(t, c).want("a message", Text, compressJSON(3000))
+			wantInterrupted(t, c)
+			if f := c.receiver.inflater; f.s != nil || f.spare != nil || c.partial != nil || c.in.buf != nil {
+				t.Error("it holds what it does not need")
+			}
+		}
+	})
+}
+
+// The timer ends with the connection, however that ends.
+func TestCompressionLeavesNoTimer(t *testing.T) {
+	ends := map[string]func(c *Conn, p *compressPeer){
+		"close-now": func(c *Conn, p *compressPeer) { c.CloseNow() },
+		"lost":      func(c *Conn, p *compressPeer) { p.sim.reset(); c.Read(background) },
+		"closed": func(c *Conn, p *compressPeer) {
+			p.writeClose(CloseNormal, "")
+			p.sim.CloseWrite()
+			c.Read(background)
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			eachCalm(t, Compression{}, func(t *testing.T, c *Conn, p *compressPeer) {
+				p.tick()
+				<-time.After(time.Second)
+				end(c, p)
+				<-c.Done()
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if c.pulse.timer.Stop() {
+					t.Error("the timer would go off")
+				}
+			})
+		})
+	}
+}
+
+// Without compression and keepalive there is none.
+func TestCompressionAloneNeedsATimer(t *testing.T) {
+	eachRole(t, Options{KeepAlive: -1}, func(t *testing.T, c *Conn, p *testPeer) {
+		if c.pulse.timer != nil {
+			t.Error("there is a timer")
+		}
+	})
+}

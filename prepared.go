@@ -1,0 +1,86 @@
+// This file sends one message on many connections, with what they have in common
+// done once.
+
+package websocket
+
+import (
+	"context"
+	"sync"
+	"unicode/utf8"
+)
+
+// A Prepared is a message that is to be sent on many connections: it is checked
+// once, and compressed once for each effort and window size that they have
+// agreed on. It may be used by many goroutines.
+type Prepared struct {
+	message Message
+	err     error // why it cannot be sent
+
+	mu       sync.Mutex
+	deflated map[deflateSetting][]byte
+}
+
+// Prepare returns a message that is sent with Conn.WritePrepared. m.Data must not
+// be changed any more.
+func Prepare(m Message) *Prepared {
+	p := &Prepared{message: m}
+	switch {
+	case !m.Type.valid():
+		p.err = ErrMessageType
+	case m.Type == Text && !utf8.Valid(m.Data):
+		p.err = ErrInvalidUTF8
+	}
+	return p
+}
+
+// data returns the message compressed with this setting.
+func (p *Prepared) data(s deflateSetting) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	data, ok := p.deflated[s]
+	if !ok {
+		var d deflater
+		poolDeflater(&d)
+		d.init(s.windowBits, false, s.effort)
+		data = d.append(nil, p.message.Data, true)
+		d.rest()
+		if p.deflated == nil {
+			p.deflated = make(map[deflateSetting][]byte)
+		}
+		p.deflated[s] = data
+	}
+	return data
+}
+
+// WritePrepared sends a message like Write. It does not refer to what this
+// connection has sent before, so it may be larger than with Write.
+func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
+	if p.err != nil {
+		return p.err
+	}
+	if !c.writeTurn.lock(ctx.Done(), c.done) {
+		return c.expired(ctx)
+	}
+	defer c.writeTurn.unlock()
+	if err := c.beginWrite(ctx); err != nil {
+		return err
+	}
+	return c.endWrite(ctx, c.sendPrepared(p))
+}
+
+func (c *Conn) sendPrepared(p *Prepared) error {
+	m := &p.message
+	c.sender.NoCompression = m.NoCompression
+	h, err := c.sender.begin(Opcode(m.Type), true, m.Data)
+	if err != nil {
+		return err
+	}
+	data := m.Data
+	if h.RSV1 {
+		data = p.data(c.sender.deflateSetting())
+		h.Length = uint64(len(data))
+		c.sender.adopt(m.Data)
+	}
+	c.out.frame(h, data)
+	return nil
+}
