@@ -15,9 +15,19 @@ import (
 // all of them in the room.
 func joinRoom(p *program, n int) []*client {
 	p.t.Helper()
+	return joinRoomWith(p, make([]string, n)...)
+}
+
+// joinRoomWith opens a connection for each offer of extensions, "" for none.
+func joinRoomWith(p *program, offers ...string) []*client {
+	p.t.Helper()
 	var members []*client
-	for i := range n {
-		members = append(members, p.dial("/broadcast"))
+	for i, offer := range offers {
+		var fields []string
+		if offer != "" {
+			fields = []string{"Sec-WebSocket-Extensions: " + offer}
+		}
+		members = append(members, p.dial("/broadcast", fields...))
 		// The answer to the handshake comes before the member is in the room,
 		// its own message after it.
 		members[i].send(websocket.Text, fmt.Sprint("member ", i))

@@ -165,10 +165,25 @@ func handshake(t *testing.T, nc net.Conn, path string, fields ...string) *client
 		t.Fatal(err)
 	}
 	c.endpoint = websocket.NewEndpoint(websocket.RoleClient, websocket.Config{
-		Limits:  websocket.Limits{MaxMessageSize: 64 << 20},
-		MaskKey: func() (key [4]byte) { rand.Read(key[:]); return key },
+		Limits:      websocket.Limits{MaxMessageSize: 64 << 20},
+		MaskKey:     func() (key [4]byte) { rand.Read(key[:]); return key },
+		Compression: c.agreed(),
 	})
 	return c
+}
+
+// agreed returns what the answer says about compression, whatever was offered.
+func (c *client) agreed() *websocket.Compression {
+	c.t.Helper()
+	answer, err := websocket.ParseExtensions(c.answer.Header.Values("Sec-WebSocket-Extensions"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	agreed, err := new(websocket.Compression).Confirm(answer)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return agreed
 }
 
 // dial opens a connection, which has to succeed.

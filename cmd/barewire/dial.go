@@ -125,13 +125,19 @@ func (s *session) opened(c *websocket.Conn) {
 	if u, err := url.Parse(at); err == nil {
 		at = u.Redacted()
 	}
-	agreed := c.Subprotocol()
-	s.out.tell(event{Event: "open", URL: at, Subprotocol: &agreed})
+	agreed, compressed := c.Subprotocol(), c.Compression()
+	s.out.tell(event{Event: "open", URL: at, Subprotocol: &agreed, Compression: newParameters(compressed)})
+	line := "open: " + at
 	if agreed != "" {
-		s.out.note("open: %s, subprotocol %q", at, agreed)
-	} else {
-		s.out.note("open: %s", at)
+		line += fmt.Sprintf(", subprotocol %q", agreed)
 	}
+	switch {
+	case compressed != nil:
+		line += ", compressed: " + summary(compressed)
+	case s.flags.compress.on:
+		line += ", not compressed: the server has not agreed to it"
+	}
+	s.out.note("%s", line)
 	if s.commands {
 		s.out.note("each line is sent as a message; /help lists commands, the end of input (Ctrl+D) closes")
 	}

@@ -29,6 +29,7 @@ func (f *dialFlags) newDialer(w io.Writer) (*websocket.Dialer, error) {
 	d := &websocket.Dialer{
 		Options: websocket.Options{
 			Subprotocols: f.subprotocols, MaxMessageSize: int64(f.maxMessage), CloseTimeout: closePatience,
+			Compression: f.compress.compression(),
 		},
 		Header:           header,
 		HandshakeTimeout: handshakePatience,

@@ -27,6 +27,7 @@ type dialFlags struct {
 	proxy, unix       string
 	redirects         int
 	maxMessage        byteSize
+	compress          compressFlags
 
 	binary, hex, json bool
 	quiet, trace      bool
@@ -54,8 +55,10 @@ escaped, binary messages in hex (without -hex their first 64 bytes), and lines t
 begin with a slash are commands: /help lists them. In a pipe no line is a command,
 and no payload is changed. NO_COLOR and TERM=dumb turn colours off.
 
-With -json each line of stdout is an object. Its "event" is one of
-  open     with url, subprotocol
+` + compressUsage + `With -json each line of stdout is an object. Its "event" is one of
+  open     with url, subprotocol; when messages are compressed also compression, an
+           object with server_max_window_bits, client_max_window_bits,
+           server_no_context_takeover, client_no_context_takeover
   message  with type ("text" or "binary"), data; for binary also encoding: "base64", with -hex "hex"
   pong     with rtt_ms, the milliseconds since its ping (-ping, /ping)
   close    with code, name, reason, by ("peer", "us" or "nobody")
@@ -86,6 +89,7 @@ func (f *dialFlags) set() *flag.FlagSet {
 	fs.StringVar(&f.unix, "unix", "", "`path` of a Unix socket to connect to; the URL is what is asked for")
 	fs.IntVar(&f.redirects, "redirects", 0, "follow up to a `number` of redirects")
 	fs.Var(&f.maxMessage, "max-message", "largest message that is accepted, in `bytes`, also as 64KiB or 16MiB")
+	f.compress.add(fs)
 	f.setTalk(fs)
 	return fs
 }
@@ -124,6 +128,9 @@ func parseDialFlags(args []string) (*dialFlags, error) {
 			return nil, err
 		}
 		if fs.NArg() == 0 {
+			if err := f.compress.check(fs); err != nil {
+				return nil, err
+			}
 			return f, f.check()
 		}
 		if f.url != "" {

@@ -100,6 +100,7 @@ type event struct {
 	Event       string               `json:"event"`
 	URL         string               `json:"url,omitempty"`
 	Subprotocol *string              `json:"subprotocol,omitempty"`
+	Compression *parameters          `json:"compression,omitempty"`
 	Type        string               `json:"type,omitempty"`
 	Encoding    string               `json:"encoding,omitempty"`
 	Data        *string              `json:"data,omitempty"`

@@ -21,6 +21,7 @@ type serveFlags struct {
 	subprotocols      list
 	origins, hosts    list
 	anyOrigin         bool // origins had a "*", which is not in it any more
+	compress          compressFlags
 	logFormat         string
 	verbose, quiet    bool
 }
@@ -38,7 +39,7 @@ On a loopback address only requests for a loopback name (localhost, 127.0.0.1,
 name to the address (DNS rebinding) away from the server. Behind a reverse proxy
 on the same machine name the hosts that it passes on with -host.
 
-`
+` + compressUsage
 
 // set returns the flag set that fills f.
 func (f *serveFlags) set() *flag.FlagSet {
@@ -54,6 +55,7 @@ func (f *serveFlags) set() *flag.FlagSet {
 	fs.Var(&f.origins, "origin", "`origin` of another site whose pages may connect, like https://example.com or\n"+
 		"https://*.example.com (https:// may be left out); can be repeated; '*' allows all sites and is insecure")
 	fs.Var(&f.hosts, "host", "`name`, like example.com, *.example.com or localhost:8080, that requests must be for; can be repeated")
+	f.compress.add(fs)
 	fs.StringVar(&f.logFormat, "log", "text", "`format` of the log on stderr: text or json")
 	fs.BoolVar(&f.verbose, "v", false, "log the text of messages too, its first 256 bytes")
 	fs.BoolVar(&f.quiet, "quiet", false, "log only warnings and errors")
@@ -83,6 +85,9 @@ func parseServeFlags(args []string) (*serveFlags, error) {
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if err := f.compress.check(fs); err != nil {
+		return nil, err
 	}
 	return f, f.check()
 }

@@ -71,6 +71,7 @@ func newServer(flags *serveFlags, stderr io.Writer) (*server, error) {
 			Subprotocols:   flags.subprotocols,
 			MaxMessageSize: int64(flags.maxMessage),
 			MaxFrames:      flags.maxFrames,
+			Compression:    flags.compress.compression(),
 		},
 		Origins:                 flags.origins,
 		InsecureSkipOriginCheck: flags.anyOrigin,
@@ -103,6 +104,9 @@ func (s *server) announce(stdout io.Writer) {
 	}
 	at := s.visibleAddr()
 	fmt.Fprintf(stdout, "barewire: listening on %s%s/ (%s%s/echo, %s%s/broadcast)\n", web, at, ws, at, ws, at)
+	if c := s.flags.compress.compression(); c != nil {
+		fmt.Fprintln(stdout, "barewire: messages are compressed for clients that can do it:", summary(c))
+	}
 	if s.flags.selfSigned {
 		fmt.Fprintln(stdout, "barewire: the certificate's SHA-256 is", fingerprint(s.tls.Certificates[0].Certificate[0]))
 	}

@@ -62,7 +62,8 @@ func (s *server) newVisit(c *websocket.Conn, r *http.Request) *visit {
 	if s.flags.verbose {
 		v.detail = detailText
 	}
-	v.log.Info("open", "subprotocol", beginning(c.Subprotocol()), "origin", beginning(r.Header.Get("Origin")))
+	v.log.Info("open", "subprotocol", beginning(c.Subprotocol()), "compression", summary(c.Compression()),
+		"origin", beginning(r.Header.Get("Origin")))
 	return v
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,21 +12,22 @@ import (
 // A check is something that a person would try.
 type check struct {
 	name      string
+	flags     string // of the server, besides those that it always has
 	complaint string // what all complaints in the console are about; "" when there must be none
 	run       func(*trial)
 }
 
-var checks = []check{
-	{"the page loads, and the console has no error", "", func(tr *trial) { tr.openOurs() }},
-	{"the page's policy blocks a script that is not its own", "Content Security Policy", checkPolicy},
-	{"text and bytes come back from /echo", "", checkEcho},
-	{"the page shows the subprotocol that was agreed to", "", checkSubprotocol},
-	{"page and server show the code and reason of the page's Close", "", checkDisconnect},
-	{"each page on /broadcast gets what one sends", "", checkBroadcast},
-	{"a message that is too large ends in 1009", "", checkTooLarge},
-	{"a page of another origin is refused", "WebSocket connection to", checkForeign},
-	{"SIGTERM of the server ends in 1001", "", checkTerminate},
-	{"SIGKILL of the server ends in 1006, and connecting again in an error", "WebSocket connection to", checkKill},
+var plainChecks = []check{
+	{"the page loads, and the console has no error", "", "", func(tr *trial) { tr.openOurs() }},
+	{"the page's policy blocks a script that is not its own", "", "Content Security Policy", checkPolicy},
+	{"text and bytes come back from /echo", "", "", checkEcho},
+	{"the page shows the subprotocol that was agreed to", "", "", checkSubprotocol},
+	{"page and server show the code and reason of the page's Close", "", "", checkDisconnect},
+	{"each page on /broadcast gets what one sends", "", "", checkBroadcast},
+	{"a message that is too large ends in 1009", "", "", checkTooLarge},
+	{"a page of another origin is refused", "", "WebSocket connection to", checkForeign},
+	{"SIGTERM of the server ends in 1001", "", "", checkTerminate},
+	{"SIGKILL of the server ends in 1006, and connecting again in an error", "", "WebSocket connection to", checkKill},
 }
 
 func (tr *trial) openOurs() *page {
@@ -41,7 +43,7 @@ func (tr *trial) connect(path string) *page {
 	p.wants("ws://"+tr.server.addr+path, "shown", "#url")
 	p.ask("press", "#connect")
 	p.shows("connecting: ws://" + tr.server.addr + path)
-	p.shows("open: no subprotocol")
+	p.shows("open: no subprotocol, " + cmp.Or(tr.compression, "no compression"))
 	p.wants("open", "shown", "#state")
 	return p
 }
@@ -63,7 +65,7 @@ func checkSubprotocol(tr *trial) {
 	p.ask("fill", "#subprotocol", "other, chat")
 	p.ask("press", "#connect")
 	p.shows("connecting: ws://" + tr.server.addr + "/echo, offering other, chat")
-	p.shows(`open: subprotocol "chat"`)
+	p.shows(`open: subprotocol "chat", no compression`)
 	tr.logs(record{"msg": "open", "subprotocol": "chat", "origin": "http://" + tr.server.addr})
 }
 

@@ -3,7 +3,8 @@
 //
 // The browser is Chromium without a window: the program that the environment variable CHROMIUM names, or else chromium,
 // chromium-browser or google-chrome. It is driven by the DevTools protocol over a pair of pipes (pipe.go), so that no
-// WebSocket has to work before ours is tested.
+// WebSocket has to work before ours is tested. What the browser and the server compress is seen by a relay between them
+// (relay.go), because neither would notice everything that the other does wrong.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -26,7 +28,8 @@ const (
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	product, err := run(ctx)
+	checks := slices.Concat(plainChecks, compressionChecks())
+	product, err := run(ctx, checks)
 	if err != nil {
 		fmt.Println("browser: FAILED:", err)
 		os.Exit(1)
@@ -35,7 +38,7 @@ func main() {
 }
 
 // run makes everything, runs the checks, and leaves nothing behind.
-func run(ctx context.Context) (product string, err error) {
+func run(ctx context.Context, checks []check) (product string, err error) {
 	program, err := findChromium(os.Getenv("CHROMIUM"))
 	if err != nil {
 		return "", err

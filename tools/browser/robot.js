@@ -60,4 +60,62 @@ globalThis.robot = {
       socket.onclose = (event) => resolve([...events, "close", event.code].join(" "));
     });
   },
+
+  // exchange resolves to the extensions of a WebSocket on which each of the messages has come back as it was sent.
+  exchange(url) {
+    return new Promise(function (resolve, reject) {
+      const sent = robot.messages();
+      const socket = new WebSocket(url);
+      let came = 0;
+      socket.binaryType = "arraybuffer";
+      socket.onopen = () => sent.forEach((data) => socket.send(data));
+      socket.onmessage = function (event) {
+        if (!robot.same(event.data, sent[came])) {
+          reject(new Error(`message ${came} has come back as another one`));
+        }
+        came++;
+        if (came === sent.length) {
+          socket.close(1000);
+        }
+      };
+      socket.onclose = function (event) {
+        if (came === sent.length && event.code === 1000 && event.wasClean) {
+          resolve(socket.extensions);
+        } else {
+          reject(new Error(`${came} messages have come back, and then code ${event.code} ${event.reason}`));
+        }
+      };
+    });
+  },
+
+  // messages returns the same messages each time. compression.go knows their places.
+  messages() {
+    const letters = Array.from(robot.noise(200), (b) => String.fromCharCode(64 + b % 64)).join("");
+    const digits = Array.from(robot.noise(4096), (b) => 48 + b % 10);
+    const line = '{"temp": 21.5, "ort": "München 🌍"}\n';
+    return [
+      "x", "", letters, letters,
+      new Uint8Array([...digits, ...digits]),
+      line.repeat(26000), robot.noise(1 << 20), new Uint8Array(0), "the end",
+    ];
+  },
+
+  // noise returns bytes that cannot be compressed.
+  noise(n) {
+    let state = 1;
+    return Uint8Array.from({ length: n }, function () { // xorshift
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return state;
+    });
+  },
+
+  same(got, want) {
+    if (typeof want === "string" || typeof got === "string") {
+      return got === want;
+    }
+    const bytes = new Uint8Array(got);
+    return bytes.length === want.length && bytes.every((b, i) => b === want[i]);
+  },
 };

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"strings"
 )
 
 // server is a process of cmd/barewire, and what it logs.
@@ -34,10 +35,11 @@ func (r record) matches(want record) bool {
 
 var announcement = regexp.MustCompile(`listening on http://([^/]+)/`)
 
-// startServer starts a server on a free port, and returns when it listens. It is killed when ctx ends.
-func startServer(ctx context.Context, binary string) (*server, error) {
-	return startCommand(exec.CommandContext(ctx, binary,
-		"serve", "-addr", "127.0.0.1:0", "-log", "json", "-subprotocol", "chat", "-max-message", "1KiB"))
+// startServer starts a server on a free port, and returns when it listens. It is killed when ctx ends. Of a flag that
+// stands there twice the last counts.
+func startServer(ctx context.Context, binary, flags string) (*server, error) {
+	args := []string{"serve", "-addr", "127.0.0.1:0", "-log", "json", "-subprotocol", "chat", "-max-message", "1KiB"}
+	return startCommand(exec.CommandContext(ctx, binary, append(args, strings.Fields(flags)...)...))
 }
 
 func startCommand(cmd *exec.Cmd) (*server, error) {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 func TestServer(t *testing.T) {
 	t.Setenv(actorEnv, "listens")
-	s, err := startServer(t.Context(), os.Args[0])
+	s, err := startServer(t.Context(), os.Args[0], "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestServer(t *testing.T) {
 
 func TestServerThatDoesNotListen(t *testing.T) {
 	t.Setenv(actorEnv, "fails")
-	_, err := startServer(t.Context(), os.Args[0])
+	_, err := startServer(t.Context(), os.Args[0], "")
 	checkError(t, err, `the server does not say where it listens, but ""; log: [map[msg:no such address]]`)
 }
 

@@ -12,6 +12,8 @@ type trial struct {
 	ctx     context.Context
 	server  *server
 	pages   []*page
+
+	compression string // what the page shows of it; "" for none
 }
 
 // A failure is what must panics with.
@@ -28,7 +30,7 @@ func (tr trial) run(ctx context.Context, c check) (err error) {
 	var cancel context.CancelFunc
 	tr.ctx, cancel = context.WithTimeoutCause(ctx, checkDeadline, fmt.Errorf("not within %v", checkDeadline))
 	defer cancel()
-	if tr.server, err = startServer(tr.ctx, tr.binary); err != nil {
+	if tr.server, err = startServer(tr.ctx, tr.binary, c.flags); err != nil {
 		return err
 	}
 	defer tr.server.stop()

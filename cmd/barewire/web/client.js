@@ -17,7 +17,9 @@ function connect() {
 
   socket.onopen = function () {
     const chosen = socket.protocol === "" ? "no subprotocol" : "subprotocol " + quote(socket.protocol);
-    log("open", chosen);
+    // What the server has answered to the browser's own offer; pages cannot make one.
+    const compression = socket.extensions === "" ? "no compression" : "compression " + quote(socket.extensions);
+    log("open", chosen + ", " + compression);
     showState();
     byId("payload").focus();
   };

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+
+	"barewire.example/websocket"
+)
+
+// A relay stands between the browser and the server, and keeps what passes: a browser does not tell what it compresses.
+// Both take it for the other one, since it has a name of its own for Host and Origin.
+type relay struct {
+	listener net.Listener
+	server   string // host and port
+	all      sync.WaitGroup
+
+	mu    sync.Mutex
+	conns []*recording
+}
+
+// A recording is what has passed on a connection: no less than what has arrived.
+type recording struct {
+	mu      sync.Mutex
+	streams [2][]byte // from the browser, from the server
+}
+
+func startRelay(server string) (*relay, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &relay{listener: l, server: server}
+	r.all.Go(func() {
+		for {
+			browser, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.all.Go(func() { r.connect(browser) })
+		}
+	})
+	return r, nil
+}
+
+func (r *relay) addr() string { return r.listener.Addr().String() }
+
+// stop waits for the end of all connections, which somebody must bring about.
+func (r *relay) stop() {
+	r.listener.Close()
+	r.all.Wait()
+}
+
+func (r *relay) connect(browser net.Conn) {
+	defer browser.Close()
+	server, err := net.Dial("tcp", r.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	rec := new(recording)
+	r.mu.Lock()
+	r.conns = append(r.conns, rec)
+	r.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { rec.pass(0, server, browser) })
+	both.Go(func() { rec.pass(1, browser, server) })
+	both.Wait()
+}
+
+// pass copies one direction until it ends, and then ends both.
+func (rec *recording) pass(direction int, to, from net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		rec.mu.Lock()
+		rec.streams[direction] = append(rec.streams[direction], buf[:n]...)
+		rec.mu.Unlock()
+		if _, failed := to.Write(buf[:n]); failed != nil || err != nil {
+			return
+		}
+	}
+}
+
+// A letter is a message as it has passed.
+type letter struct {
+	compressed bool
+	size       int // of all payloads
+}
+
+// A correspondence is what has passed on a WebSocket connection.
+type correspondence struct {
+	extensions        string // as the server has answered
+	browsers, servers []letter
+}
+
+// correspondence returns that of the only connection to path.
+func (r *relay) correspondence(path string) (found correspondence, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err = errors.New("nobody has connected to " + path)
+	for _, rec := range r.conns {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		if bytes.HasPrefix(rec.streams[0], []byte("GET "+path+" ")) {
+			found, err = read(rec.streams)
+		}
+	}
+	return found, err
+}
+
+func read(streams [2][]byte) (c correspondence, err error) {
+	_, asked, _ := bytes.Cut(streams[0], []byte("\r\n\r\n"))
+	head, answered, _ := bytes.Cut(streams[1], []byte("\r\n\r\n"))
+	for line := range strings.Lines(string(head)) {
+		if name, value, _ := strings.Cut(line, ": "); strings.EqualFold(name, "Sec-WebSocket-Extensions") {
+			c.extensions = strings.TrimSpace(value)
+		}
+	}
+	c.browsers, err = readLetters(asked)
+	if err == nil {
+		c.servers, err = readLetters(answered)
+	}
+	return c, err
+}
+
+func readLetters(stream []byte) (letters []letter, err error) {
+	for len(stream) > 0 {
+		h, n := websocket.ParseHeader(stream)
+		if n == 0 || h.Length > uint64(len(stream)-n) {
+			return nil, fmt.Errorf("a frame ends early, after %d bytes", len(stream))
+		}
+		stream = stream[n+int(h.Length):]
+		switch {
+		case h.Opcode.IsControl():
+			continue
+		case h.Opcode != websocket.OpContinuation:
+			letters = append(letters, letter{compressed: h.RSV1})
+		case len(letters) == 0:
+			return nil, errors.New("a message begins with a continuation")
+		}
+		letters[len(letters)-1].size += int(h.Length)
+	}
+	return letters, nil
+}
