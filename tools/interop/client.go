@@ -18,6 +18,7 @@ type ourClient struct{}
 func (ourClient) dial(ctx context.Context, j job) (report, error) {
 	var t *tap
 	d := websocket.Dialer{Options: websocket.Options{Subprotocols: j.Subprotocols}, Header: http.Header{}}
+	d.Compression = j.Compression.compression()
 	d.TLSConfig = &tls.Config{RootCAs: x509.NewCertPool()}
 	d.TLSConfig.RootCAs.AppendCertsFromPEM([]byte(j.CA))
 	if j.Origin != "" {
@@ -38,7 +39,7 @@ func (ourClient) dial(ctx context.Context, j job) (report, error) {
 		return r, nil
 	}
 	defer c.CloseNow()
-	r.Opened, r.Subprotocol, r.tap = true, c.Subprotocol(), t
+	r.Opened, r.Subprotocol, r.Compression, r.tap = true, c.Subprotocol(), paramsOf(c.Compression()), t
 	for _, s := range j.Steps {
 		if err := takeStep(ctx, c, s, &r); err != nil {
 			r.Error = fmt.Sprintf("%s: %v", s.Do, err)

@@ -3,8 +3,12 @@
 // is written down on our side; judge.go compares. A line tells how each peer and direction went, and another one what was
 // wrong with each check that failed; the exit status is 1 then.
 //
+// All of that is done without compression and with it. Besides, Python's zlib inflates what our deflater makes, with windows
+// of exactly the size agreed on, and we inflate what it deflates.
+//
 // The peers' packages are installed at exact versions into the user's cache directory, by npm and pip as these are
-// configured. No Go code of anybody else is involved. The peers' programs are peer.cjs and peer.py.
+// configured. No Go code of anybody else is involved. The peers' programs are peer.cjs, peer.py
+// and peer_zlib.py.
 package main
 
 import (
@@ -85,7 +89,7 @@ func run(ctx context.Context, opt options) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, opt.deadline, fmt.Errorf("the deadline of %v has passed", opt.deadline))
 	defer cancel()
 	for _, p := range ready {
-		w.meet(ctx, p)
+		p.meet(w, ctx, p)
 	}
 	if w.failed > 0 {
 		return fmt.Errorf("%d of %d checks", w.failed, w.checks)
@@ -121,6 +125,7 @@ func (w *world) writeFiles() error {
 	return errors.Join(
 		os.WriteFile(filepath.Join(w.scratch, "peer.cjs"), nodeProgram, 0o600),
 		os.WriteFile(filepath.Join(w.scratch, "peer.py"), pythonProgram, 0o600),
+		os.WriteFile(filepath.Join(w.scratch, "peer_zlib.py"), zlibProgram, 0o600),
 		os.WriteFile(w.identityFile(), w.identity.pem, 0o600),
 	)
 }

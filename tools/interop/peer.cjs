@@ -17,10 +17,27 @@ function hello(ports) {
   tell({ version: require("ws/package.json").version, runtime: `node ${process.version}`, ports });
 }
 
+// compression returns the option for a setting; without a threshold, so that short messages are compressed too.
+function compression(setting) {
+  return setting && {
+    serverNoContextTakeover: setting.server_no_context_takeover || undefined,
+    clientNoContextTakeover: setting.client_no_context_takeover || undefined,
+    serverMaxWindowBits: setting.server_max_window_bits || undefined,
+    clientMaxWindowBits: setting.client_max_window_bits || undefined,
+    threshold: 0,
+  };
+}
+
+// agreement returns what was agreed on, or undefined. The property is not public, but no other says it.
+function agreement(socket) {
+  return socket._extensions["permessage-deflate"]?.params;
+}
+
 class Talk {
   constructor(name, socket) {
     this.socket = socket;
     this.report = { name, opened: true, subprotocol: socket.protocol, received: [], pongs: 0 };
+    this.report.compression = agreement(socket);
     this.messages = []; // those that nobody has received yet
     this.wake = () => {};
     socket.on("message", (data, binary) => {
@@ -99,10 +116,10 @@ async function serveOne(socket, request) {
   tell(talk.report);
 }
 
-async function listen(server) {
+async function listen(server, setting) {
   const sockets = new WebSocketServer({
     server,
-    perMessageDeflate: false,
+    perMessageDeflate: compression(setting) || false,
     handleProtocols: (offered) => offered.has("v2.barewire") && "v2.barewire",
     verifyClient({ req }, answer) {
       const refused = req.url.startsWith("/refuse/");
@@ -115,10 +132,13 @@ async function listen(server) {
   return server.address().port;
 }
 
-async function serve(pem) {
-  const ws = await listen(http.createServer());
-  const wss = await listen(https.createServer({ cert: pem, key: pem }));
-  hello({ ws, wss });
+async function serve(pem, settings) {
+  const ports = {};
+  for (const [name, setting] of Object.entries(settings)) {
+    const server = name === "wss" ? https.createServer({ cert: pem, key: pem }) : http.createServer();
+    ports[name] = await listen(server, setting);
+  }
+  hello(ports);
 }
 
 // open returns a socket, or undefined when the report says why there is none.
@@ -126,7 +146,7 @@ async function open(job, report) {
   const socket = new WebSocket(job.url, job.subprotocols || [], {
     ca: job.ca || undefined,
     origin: job.origin || undefined,
-    perMessageDeflate: false,
+    perMessageDeflate: compression(job.compression) || false,
   });
   return new Promise((resolve) => {
     socket.on("open", () => resolve(socket));
@@ -186,7 +206,7 @@ const lines = readline.createInterface({ input: process.stdin });
 lines.on("line", (line) => dialOne(JSON.parse(line)));
 lines.on("close", () => process.exit());
 if (process.argv[2] === "serve") {
-  serve(fs.readFileSync(process.argv[3]));
+  serve(fs.readFileSync(process.argv[3]), JSON.parse(process.argv[4]));
 } else {
   hello({});
 }

@@ -15,6 +15,8 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
+from websockets.protocol import CLIENT
 
 
 def tell(value):
@@ -25,10 +27,34 @@ def hello(ports):
     tell({"version": websockets.__version__, "runtime": "python " + platform.python_version(), "ports": ports})
 
 
+def compression(setting, factory):
+    """Returns the arguments for a setting."""
+    if not setting:
+        return {"compression": None}
+    wishes = {name: value for name, value in setting.items() if value}
+    if wishes.pop("defaults", False):
+        return {"compression": "deflate"}
+    return {"compression": None, "extensions": [factory(**wishes)]}
+
+
+def agreement(connection):
+    """Returns what was agreed on, or nothing. The two sides have other names for it than the parameters."""
+    if not connection.protocol.extensions:
+        return None
+    (agreed,) = connection.protocol.extensions
+    sides = ("client", "server") if connection.protocol.side is CLIENT else ("server", "client")
+    settings = {}
+    for side, place in zip(sides, ("local", "remote")):
+        for what in ("no_context_takeover", "max_window_bits"):
+            settings[f"{side}_{what}"] = getattr(agreed, f"{place}_{what}")
+    return settings
+
+
 class Talk:
     def __init__(self, name, connection):
         self.connection = connection
         self.report = {"name": name, "opened": True, "subprotocol": connection.subprotocol or "", "received": [], "pongs": 0}
+        self.report["compression"] = agreement(connection)
 
     async def send_fragments(self, data, is_text):
         third = -(-len(data) // 3)
@@ -96,11 +122,11 @@ def select(connection, offered):
     return "v2.barewire" if "v2.barewire" in offered else None
 
 
-async def listen(context):
-    server = await serve(
-        serve_one, "127.0.0.1", 0, ssl=context, compression=None, process_request=refuse, select_subprotocol=select
+async def listen(context, setting):
+    options = compression(setting, ServerPerMessageDeflateFactory)
+    return await serve(
+        serve_one, "127.0.0.1", 0, ssl=context, process_request=refuse, select_subprotocol=select, **options
     )
-    return server, server.sockets[0].getsockname()[1]
 
 
 async def step(talk, what):
@@ -134,8 +160,8 @@ async def converse(job):
         ssl=context,
         origin=job.get("origin") or None,
         subprotocols=job.get("subprotocols") or None,
-        compression=None,
         proxy=None,
+        **compression(job.get("compression"), ClientPerMessageDeflateFactory),
     )
     talk = Talk(job["name"], connection)
     try:
@@ -159,12 +185,13 @@ async def dial_one(job):
 
 
 async def main():
-    servers, tasks = [], set()
+    servers, tasks = {}, set()
     if sys.argv[1] == "serve":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[2])
-        servers = [await listen(None), await listen(context)]
-        hello({"ws": servers[0][1], "wss": servers[1][1]})
+        for name, setting in json.loads(sys.argv[3]).items():
+            servers[name] = await listen(context if name == "wss" else None, setting)
+        hello({name: server.sockets[0].getsockname()[1] for name, server in servers.items()})
     else:
         hello({})
     while line := await asyncio.to_thread(sys.stdin.readline):

@@ -22,17 +22,31 @@ var errMissing = errors.New("not installed")
 // A peer is an implementation that nobody here wrote.
 type peer struct {
 	name    string
-	version string   // of its package
+	version string   // of its package; empty when it has none
 	needs   []string // programs
 	// install puts the package into an empty directory.
 	install func(ctx context.Context, version, dir string) error
 	// start is the process of the program in scratch, with the package from dir.
 	start func(ctx context.Context, scratch, dir string) *exec.Cmd
+	// meet makes all checks with it.
+	meet func(w *world, ctx context.Context, p installed)
+
+	sends          int    // the fewest window bits that it sends with when asked
+	serverDefaults params // what its server wants when it is told to compress, and no more
 }
 
 var peers = []peer{
-	{"ws", "8.23.0", []string{"node", "npm"}, installNode, startNode},
-	{"python", "17.4", []string{"python3"}, installPython, startPython},
+	{
+		name: "ws", version: "8.23.0", needs: []string{"node", "npm"},
+		install: installNode, start: startNode, meet: (*world).meetPeer,
+		sends: 8, // with one of 9 bits of which zlib uses no more
+	},
+	{
+		name: "python", version: "17.4", needs: []string{"python3"},
+		install: installPython, start: startPython, meet: (*world).meetPeer,
+		sends: 9, serverDefaults: params{ServerBits: 12, ClientBits: 12},
+	},
+	{name: "zlib", needs: []string{"python3"}, start: startZlib, meet: (*world).meetZlib},
 }
 
 func installNode(ctx context.Context, version, dir string) error {
@@ -82,6 +96,9 @@ func (p peer) prepare(ctx context.Context) (installed, error) {
 	}
 	if len(missing) > 0 {
 		return installed{}, fmt.Errorf("peer %s: %s: %w", p.name, strings.Join(missing, ", "), errMissing)
+	}
+	if p.install == nil {
+		return installed{p, ""}, nil
 	}
 	dir, err := p.directory(ctx)
 	if err != nil {

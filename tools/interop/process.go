@@ -13,7 +13,9 @@ import (
 	"time"
 )
 
-// A process is a running peer: "serve IDENTITY" for servers, with certificate and key in a PEM file, or "dial" for clients.
+// A process is a running peer: "serve IDENTITY SETTINGS" for servers, or "dial" for clients. IDENTITY
+// is a PEM file with certificate and key. SETTINGS is a JSON object of the ports to listen on, with the compression of each:
+// null for none, or an object like that of a job (see params). The port "wss" is for TLS.
 //
 // It writes lines of JSON to its standard output. The first is a greeting; each of the others is the report of a connection
 // that is over. A client reads jobs, a line each, from its standard input, and may do several at a time. The end of its
@@ -34,15 +36,15 @@ var errLost = errors.New("the peer is lost")
 type greeting struct {
 	Version string         `json:"version"` // of the package
 	Runtime string         `json:"runtime"` // what runs it
-	Ports   map[string]int `json:"ports"`   // that a server listens on: "ws", "wss"
+	Ports   map[string]int `json:"ports"`   // that a server listens on
 }
 
-// parseGreeting wants the version that was installed.
+// parseGreeting wants the version that was installed, if one was.
 func parseGreeting(line, version string) (g greeting, err error) {
 	if err := json.Unmarshal([]byte(line), &g); err != nil {
 		return g, fmt.Errorf("the peer does not greet, but says %q", line)
 	}
-	if g.Version != version {
+	if version != "" && g.Version != version {
 		return g, fmt.Errorf("the peer has version %q, not %q", g.Version, version)
 	}
 	return g, nil
@@ -104,15 +106,18 @@ func (p *process) watch(lines *bufio.Reader) {
 }
 
 // dial has a client do a job.
-func (p *process) dial(ctx context.Context, j job) (report, error) {
-	line, err := json.Marshal(j)
+func (p *process) dial(ctx context.Context, j job) (report, error) { return p.ask(ctx, j.Name, j) }
+
+// ask has the peer do a job of this name.
+func (p *process) ask(ctx context.Context, name string, job any) (report, error) {
+	line, err := json.Marshal(job)
 	if err != nil {
 		return report{}, err
 	}
 	if _, err := p.stdin.Write(append(line, '\n')); err != nil {
 		return report{}, fmt.Errorf("%w: it takes no jobs (%w): %s", errLost, err, p.stderr.String())
 	}
-	return p.reports.take(ctx, j.Name)
+	return p.reports.take(ctx, name)
 }
 
 // stop lets the process end, and kills it when it does not soon.

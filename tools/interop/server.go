@@ -15,20 +15,59 @@ import (
 	"barewire.example/websocket"
 )
 
+// ourServers are servers of the package under test, one for each setting of compression that checks want.
+type ourServers struct {
+	reports *mailbox
+	servers map[params]*ourServer // by what the setting comes to
+}
+
+func startOurServers(id *identity, checks []check) (*ourServers, error) {
+	all := &ourServers{newMailbox(), map[params]*ourServer{}}
+	for _, c := range checks {
+		key := c.us.effective()
+		if all.servers[key] != nil {
+			continue
+		}
+		s := &ourServer{reports: all.reports, bases: map[string]string{}, taps: map[string]*tap{}}
+		s.Upgrader.Compression = c.us.compression()
+		all.servers[key] = s
+		if err := s.start(id); err != nil {
+			all.stop()
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (all *ourServers) base(c check) string { return all.servers[c.us.effective()].base(c) }
+
+func (all *ourServers) report(ctx context.Context, name string) (report, error) {
+	return all.reports.take(ctx, name)
+}
+
+// stop cuts off connections that are left after a failure.
+func (all *ourServers) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, s := range all.servers {
+		s.Shutdown(ctx)
+	}
+}
+
 // ourServer is a server of the package under test. The peers' servers do the same: a request for /PATH/NAME opens a
 // connection on which messages are treated as PATH says (see behave), and at the end of which there is a report of NAME.
 // The subprotocol v2.barewire is spoken, and /refuse/NAME is refused with status 401.
 type ourServer struct {
 	websocket.Server
-	reports *mailbox
+	reports *mailbox          // shared
 	bases   map[string]string // of URLs: "ws", "wss", "tapped"
 
 	mu   sync.Mutex
 	taps map[string]*tap // by the client's address
 }
 
-func startOurServer(id *identity) (*ourServer, error) {
-	s := &ourServer{reports: newMailbox(), bases: map[string]string{}, taps: map[string]*tap{}}
+// start listens.
+func (s *ourServer) start(id *identity) error {
 	s.Handler = s.handle
 	s.Upgrader.Subprotocols = []string{"v2.barewire"}
 	s.Upgrader.Authorize = func(r *websocket.Request) error {
@@ -45,8 +84,7 @@ func startOurServer(id *identity) (*ourServer, error) {
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			s.stop()
-			return nil, err
+			return err
 		}
 		s.bases[kind] = "ws://" + l.Addr().String()
 		if kind == "wss" {
@@ -54,7 +92,7 @@ func startOurServer(id *identity) (*ourServer, error) {
 		}
 		go s.Serve(wrap(l)) // ends by stop; what else ends it shows in the checks
 	}
-	return s, nil
+	return nil
 }
 
 func (s *ourServer) base(c check) string {
@@ -65,16 +103,6 @@ func (s *ourServer) base(c check) string {
 		return s.bases["tapped"]
 	}
 	return s.bases["ws"]
-}
-
-func (s *ourServer) report(ctx context.Context, name string) (report, error) {
-	return s.reports.take(ctx, name)
-}
-
-func (s *ourServer) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	s.Shutdown(ctx) // connections that are left after a failure are cut off
 }
 
 // A tapListener taps the connections that it accepts.
@@ -112,7 +140,7 @@ func splitTarget(target string) (path, name string) {
 
 func (s *ourServer) handle(ctx context.Context, c *websocket.Conn, r *websocket.Request) error {
 	path, name := splitTarget(r.Target)
-	rep := report{Name: name, Opened: true, Subprotocol: c.Subprotocol(), tap: s.takeTap(r.RemoteAddr)}
+	rep := report{Name: name, Opened: true, Subprotocol: c.Subprotocol(), Compression: paramsOf(c.Compression()), tap: s.takeTap(r.RemoteAddr)}
 	for {
 		kind, data, err := c.Read(ctx)
 		if err == nil {

@@ -24,62 +24,74 @@ func (d doctored) dial(ctx context.Context, j job) (report, error) {
 	return r, err
 }
 
-// runOurselves has our client and our server make all checks.
-func runOurselves(t *testing.T, doctor func(*report) error) (w *world, out string) {
+// ourselves is a peer that is made of our client.
+var ourselves = peer{name: "ours", sends: 8}
+
+// runOurselves has our client and our server make all checks of a mode.
+func runOurselves(t *testing.T, mode string, doctor func(*report) error) (w *world, out string) {
+	t.Helper()
+	s := suiteOfOurselves(t, ourselves.checks(server, mode))
+	s.mode, s.dialer = mode, doctored{doctor: doctor}
+	var text bytes.Buffer
+	w = &world{out: &text}
+	w.runSuite(t.Context(), s)
+	return w, text.String()
+}
+
+func suiteOfOurselves(t *testing.T, checks []check) suite {
 	t.Helper()
 	id, err := newIdentity(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := startOurServer(id)
+	servers, err := startOurServers(id, checks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.stop()
-	var text bytes.Buffer
-	w = &world{identity: id, out: &text}
-	w.runSuite(t.Context(), suite{
-		name: "ours", mode: "plain", ours: server, about: "self",
-		dialer: doctored{doctor: doctor}, listener: s, authority: id.authority,
-	})
-	return w, text.String()
+	t.Cleanup(servers.stop)
+	return suite{
+		name: "ours", mode: "plain", ours: server, about: "self", checks: checks,
+		dialer: ourClient{}, listener: servers, authority: id.authority,
+	}
 }
 
 // Our two sides, each judged like a peer: only the payload of our own ping is not that of the job.
 func TestSuitePassesBetweenOurselves(t *testing.T) {
-	w, out := runOurselves(t, func(*report) error { return nil })
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "interop: FAILED: ours/ping: payload of the ping") ||
-		lines[1] != "interop: FAILED: ours, plain (self): 34 of 35 checks" {
-		t.Error(out)
-	}
-	if w.checks != 35 || w.failed != 1 {
-		t.Errorf("%d of %d failed", w.failed, w.checks)
+	for mode, n := range map[string]int{"plain": 35, "compressed": 54} {
+		w, out := runOurselves(t, mode, func(*report) error { return nil })
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if len(lines) != 2 || !strings.HasPrefix(lines[0], "interop: FAILED: ours, "+mode+": ping: payload of the ping") ||
+			lines[1] != fmt.Sprintf("interop: FAILED: ours, %s (self): %d of %d checks", mode, n-1, n) {
+			t.Error(out)
+		}
+		if w.checks != n || w.failed != 1 {
+			t.Errorf("%d of %d failed", w.failed, w.checks)
+		}
 	}
 }
 
 func TestSuiteFailsWithDoctoredReports(t *testing.T) {
-	w, out := runOurselves(t, func(r *report) error {
+	w, out := runOurselves(t, "plain", func(r *report) error {
 		if r.Name == "text-126" {
 			r.Received[0].Data[100] ^= 1
 		}
 		return nil
 	})
-	const want = "interop: FAILED: ours/text-126: message that the client received: want text of 126 bytes"
+	const want = "interop: FAILED: ours, plain: text-126: message that the client received: want text of 126 bytes"
 	if !strings.Contains(out, want) || w.failed != 2 {
 		t.Errorf("%d failed: %s", w.failed, out)
 	}
 }
 
 func TestSuiteEndsWhenThePeerIsLost(t *testing.T) {
-	w, out := runOurselves(t, func(r *report) error {
+	w, out := runOurselves(t, "plain", func(r *report) error {
 		if r.Name == "text-125" {
 			return fmt.Errorf("%w\n: it has ended", errLost)
 		}
 		return nil
 	})
-	const want = "interop: FAILED: ours/text-125: the client: the peer is lost | : it has ended\n" +
-		"interop: FAILED: ours: 32 more checks could not be made\n" +
+	const want = "interop: FAILED: ours, plain: text-125: the client: the peer is lost | : it has ended\n" +
+		"interop: FAILED: ours, plain: 32 more checks could not be made\n" +
 		"interop: FAILED: ours, plain (self): 2 of 35 checks\n"
 	if out != want || w.failed != 33 {
 		t.Errorf("%d failed: %s", w.failed, out)
@@ -90,7 +102,7 @@ func TestMissingProgramsAreAnError(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, skip := range []bool{false, true} {
 		ready, err := prepare(t.Context(), skip)
-		want := "peer ws: node, npm: not installed\npeer python: python3: not installed"
+		want := "peer ws: node, npm: not installed\npeer python: python3: not installed\npeer zlib: python3: not installed"
 		if skip {
 			want = ""
 		}

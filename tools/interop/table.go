@@ -15,6 +15,7 @@ type job struct {
 	Subprotocols []string `json:"subprotocols"`
 	Origin       string   `json:"origin"`
 	CA           string   `json:"ca"` // trusted besides the system's own authorities, in PEM
+	Compression  *params  `json:"compression"`
 	Steps        []step   `json:"steps"`
 
 	tapped bool // our side writes the frames down
@@ -52,6 +53,7 @@ func (s side) other() side {
 // A check is a job, what the server does meanwhile, and what both must have seen in the end.
 type check struct {
 	job
+	terms
 	path     string // what the server does with a message: see ourServer.behave
 	secure   bool   // wss
 	distrust bool   // the client does not know the server's authority
@@ -71,7 +73,7 @@ type want struct {
 	payload     []byte         // of the ping, unless it is ours: our API does not let the caller choose
 	refusal     int            // HTTP status
 	rule        websocket.Rule // that our server refuses with
-	failure     bool           // the client gives up by itself
+	failure     string         // in the error of a client that gives up by itself
 }
 
 // polite adds the end that a check has when it is not about the end, also when there should be nothing to end.
@@ -81,7 +83,7 @@ func polite(c check) check {
 	return c
 }
 
-// table returns all checks. Their names are stable.
+// table returns all checks without compression. Their names are stable.
 func table() []check {
 	var all []check
 	for _, kind := range []string{"text", "binary"} {
@@ -192,7 +194,7 @@ func secureChecks() []check {
 		c.Name, c.secure, c.tapped = "wss-"+c.Name, true, false
 		all = append(all, c)
 	}
-	distrust := check{path: "echo", secure: true, distrust: true, want: want{failure: true}}
+	distrust := check{path: "echo", secure: true, distrust: true, want: want{failure: "certificate"}}
 	distrust.Name = "wss-unknown-authority"
 	return append(all, polite(distrust))
 }

@@ -16,6 +16,7 @@ type frame struct {
 	from    side
 	op      websocket.Opcode
 	fin     bool
+	rsv1    bool
 	masked  bool
 	length  uint64
 	payload []byte // unmasked; of control frames only
@@ -84,12 +85,22 @@ func (t *tap) frames(ctx context.Context) ([]frame, error) {
 	return t.seen, nil
 }
 
+// head returns the head of the side's handshake.
+func (t *tap) head(from side) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.in.from == from {
+		return t.in.head
+	}
+	return t.out.head
+}
+
 // A stream is one direction: the head of the handshake, and then frames.
 type stream struct {
-	from     side
-	headless bool // the head is over
-	pending  []byte
-	skip     uint64 // bytes of a data frame's payload that are still to come
+	from    side
+	head    string // empty until it is over
+	pending []byte
+	skip    uint64 // bytes of a data frame's payload that are still to come
 }
 
 var blankLine = []byte("\r\n\r\n")
@@ -97,12 +108,12 @@ var blankLine = []byte("\r\n\r\n")
 // feed returns the frames that are complete with b. A data frame is complete with its header.
 func (s *stream) feed(b []byte) (found []frame) {
 	s.pending = append(s.pending, b...)
-	if !s.headless {
+	if s.head == "" {
 		end := bytes.Index(s.pending, blankLine)
 		if end < 0 {
 			return nil
 		}
-		s.headless, s.pending = true, s.pending[end+len(blankLine):]
+		s.head, s.pending = string(s.pending[:end]), s.pending[end+len(blankLine):]
 	}
 	for {
 		n := min(s.skip, uint64(len(s.pending)))
@@ -123,7 +134,7 @@ func (s *stream) next() (f frame, ok bool) {
 	if n == 0 {
 		return f, false
 	}
-	f = frame{from: s.from, op: h.Opcode, fin: h.Fin, masked: h.Masked, length: h.Length}
+	f = frame{from: s.from, op: h.Opcode, fin: h.Fin, rsv1: h.RSV1, masked: h.Masked, length: h.Length}
 	if !f.op.IsControl() {
 		s.skip, s.pending = h.Length, s.pending[n:]
 		return f, true
