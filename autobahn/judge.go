@@ -3,6 +3,8 @@ package autobahn
 import (
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 )
@@ -15,24 +17,36 @@ type Result struct {
 	Good     map[string]bool
 	Missing  []string // expected cases without a result
 	Problems []string // every other deviation, one line each
+
+	files fs.FS  // the report
+	dir   string // where it is
 }
 
 // Judge compares the report in dir with the role's expectations. The patterns choose a subset, for developers.
 func Judge(role *Role, dir string, patterns []string) (*Result, error) {
+	r, err := judge(role, os.DirFS(dir), dir, patterns)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return r, nil
+}
+
+// judge judges the report in files; dir only says where that is.
+func judge(role *Role, files fs.FS, dir string, patterns []string) (*Result, error) {
 	cases, err := role.Select(patterns)
 	if err != nil {
 		return nil, err
 	}
-	index, err := ReadIndex(dir)
+	index, err := readIndex(files)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Role: role, Patterns: patterns, Cases: cases, Good: map[string]bool{}}
+	r := &Result{Role: role, Patterns: patterns, Cases: cases, Good: map[string]bool{}, files: files, dir: dir}
 	r.judgeAgents(index)
 	outcomes := index[role.Agent]
 	r.judgeExtras(outcomes)
 	for _, id := range cases {
-		r.judgeCase(id, outcomes, dir)
+		r.judgeCase(id, outcomes)
 	}
 	return r, nil
 }
@@ -72,25 +86,29 @@ func (r *Result) judgeExtras(outcomes map[string]Outcome) {
 	}
 }
 
-func (r *Result) judgeCase(id string, outcomes map[string]Outcome, dir string) {
+func (r *Result) judgeCase(id string, outcomes map[string]Outcome) {
 	got, ok := outcomes[id]
 	if !ok {
 		r.Missing = append(r.Missing, id)
 		return
 	}
-	d, err := got.readDetail(dir, r.Role.Agent, id)
+	d, err := got.readDetail(r.files, r.Role.Agent, id)
 	if err != nil {
-		r.problem("%s: %v\n    %s", id, err, got.page(dir))
+		r.problem("%s: %v\n    %s", id, err, got.page(r.dir))
 		return
 	}
 	want := r.Role.Expected(id)
 	if got.Behavior != want.Behavior || got.BehaviorClose != want.BehaviorClose {
 		r.problem("%s: %s; expected %s\n    the suite wants: %s\n    %s", id, pair(got.Behavior, got.BehaviorClose),
-			pair(want.Behavior, want.BehaviorClose), d.sentence(), got.page(dir))
+			pair(want.Behavior, want.BehaviorClose), d.sentence(), got.page(r.dir))
 		return
 	}
 	if code := want.RemoteCloseCode; code != nil && (got.RemoteCloseCode == nil || *got.RemoteCloseCode != *code) {
-		r.problem("%s: our close code is %s; expected %d\n    %s", id, printCode(got.RemoteCloseCode), *code, got.page(dir))
+		r.problem("%s: our close code is %s; expected %d\n    %s", id, printCode(got.RemoteCloseCode), *code, got.page(r.dir))
+		return
+	}
+	if bad := d.checkAnswer(want.Answer); bad != "" {
+		r.problem("%s: %s\n    %s", id, bad, got.page(r.dir))
 		return
 	}
 	r.Good[id] = true
@@ -124,16 +142,17 @@ func (r *Result) Print(w io.Writer) {
 	}
 }
 
-// Sum is the verdict in one line, for the end of all output.
+// Sum is the verdict in one line, for the end of all output. That of a subset looks different from its beginning on.
 func (r *Result) Sum() string {
-	verdict := ""
-	if !r.Passed() {
-		verdict = ": FAILED"
-	}
+	sum := fmt.Sprintf("%s: %d of %d", r.Role.Name, len(r.Good), len(r.Cases))
 	if len(r.Patterns) > 0 {
-		verdict += fmt.Sprintf(" (a subset, %s; the gate is %d)", strings.Join(r.Patterns, " "), r.Role.Total)
+		sum = fmt.Sprintf("%s, only %s: %d of %d of a suite of %d", r.Role.Name, strings.Join(r.Patterns, " "),
+			len(r.Good), len(r.Cases), r.Role.Total)
 	}
-	return fmt.Sprintf("%s: %d of %d%s", r.Role.Name, len(r.Good), len(r.Cases), verdict)
+	if !r.Passed() {
+		sum += ": FAILED"
+	}
+	return sum
 }
 
 type counts struct{ cases, ok, informational, bad int }

@@ -25,7 +25,7 @@ func gate(w io.Writer, args []string) error {
 	flags := flag.NewFlagSet("gate", flag.ContinueOnError)
 	choice := flags.String("role", autobahn.Both, "which of our ends was tested: server, client or both")
 	dir := flags.String("report", "", "directory of the report of one role (default autobahn/reports/<role>)")
-	cases := flags.String("case", "", "judge only these cases, with * as wildcard, separated by commas")
+	cases := flags.String("case", "", "judge only these cases, with * as wildcard, separated by commas; "+autobahn.Quick+": those of make autobahn-quick")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

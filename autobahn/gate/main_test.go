@@ -26,11 +26,12 @@ func report(t *testing.T, behavior string) (dir string) {
 func TestGateJudgesTheRolesItIsAskedFor(t *testing.T) {
 	good, bad, empty := report(t, "OK"), report(t, "NON-STRICT"), t.TempDir()
 	tests := []struct{ name, args, out, err string }{
-		{"passes", "-role client -case 1.1.1 -report " + good, "\nclient: 1 of 1 (a subset, 1.1.1; the gate is 301)\n", ""},
-		{"whole", "-role client -report " + good, "\nclient: 1 of 301: FAILED\n", good + " is not as expected"},
-		{"deviates", "-role client -case 1.1.1 -report " + bad, "\nclient: 0 of 1: FAILED", bad + " is not as expected"},
-		{"other-role", "-role server -case 1.1.1 -report " + good, "\nserver: 0 of 1: FAILED", good + " is not as expected"},
-		{"no-report", "-role client -report " + empty, "client: no report: FAILED\n", "client: the suite left no index"},
+		{"passes", "-role client -case 1.1.1 -report " + good, "\nclient, only 1.1.1: 1 of 1 of a suite of 517\n", ""},
+		{"whole", "-role client -report " + good, "\nclient: 1 of 517: FAILED\n", good + " is not as expected"},
+		{"quick", "-role client -case quick -report " + good, "\nclient, only quick: 1 of 325 of a suite of 517: FAILED\n", good + " is not as expected"},
+		{"deviates", "-role client -case 1.1.1 -report " + bad, "\nclient, only 1.1.1: 0 of 1 of a suite of 517: FAILED", bad + " is not as expected"},
+		{"other-role", "-role server -case 1.1.1 -report " + good, "\nserver, only 1.1.1: 0 of 1 of a suite of 517: FAILED", good + " is not as expected"},
+		{"no-report", "-role client -report " + empty, "client: no report: FAILED\n", "client: " + empty + ": the suite left no index"},
 		{"one-directory-for-both", "-report " + good, "", "-report is of one role"},
 		{"unknown-role", "-role proxy", "", `no role "proxy"`},
 	}

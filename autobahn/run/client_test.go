@@ -130,10 +130,17 @@ func TestClientTesteeIsToldWhereTheSuiteListens(t *testing.T) {
 
 func TestClientRunsASuiteForEachPart(t *testing.T) {
 	j := newJob(t, "client")
-	j.jobs, j.cases = 2, []string{"1.1.1", "1.1.2", "1.1.3"}
-	parts := j.deal("fuzzingserver")
-	if len(parts) != 2 || strings.Join(parts[0].cases, " ") != "1.1.1 1.1.3" || strings.Join(parts[1].cases, " ") != "1.1.2" {
-		t.Errorf("parts are %+v", parts)
+	j.jobs = 2
+	for _, test := range []struct{ patterns, first, others, second string }{
+		{"", "*", "1.1.2 1.1.3", "1.1.2 1.1.3"}, // the first takes also what is new
+		{"1.*", "1.1.1 1.1.4", "", "1.1.2 1.1.3"},
+	} {
+		j.patterns, j.cases = autobahn.SplitPatterns(test.patterns), []string{"1.1.1", "1.1.2", "1.1.3", "1.1.4"}
+		parts := j.deal("fuzzingserver")
+		if len(parts) != 2 || strings.Join(parts[0].cases, " ") != test.first || strings.Join(parts[0].others, " ") != test.others ||
+			strings.Join(parts[1].cases, " ") != test.second || len(parts[1].others) > 0 {
+			t.Errorf("%q: parts are %+v", test.patterns, parts)
+		}
 	}
 	addrs, err := freeAddrs(2)
 	if err != nil || addrs[0] == addrs[1] {

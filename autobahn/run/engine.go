@@ -104,8 +104,8 @@ func (e *engine) prepare(ctx context.Context) error {
 func (e *engine) startServer(ctx context.Context) (string, stopper, error) {
 	// "run" publishes no port that it is not told to, so nothing on this machine is in the way.
 	c := &container{engine: e, name: e.container("echo"), log: filepath.Join(e.job.report, "server.log")}
-	_, err := output(e.compose(ctx, "run", "-d", "--no-deps", "--name", c.name, "echo",
-		"serve", "-addr", ":8080", "-max-message", maxMessage))
+	args := append([]string{"run", "-d", "--no-deps", "--name", c.name, "echo"}, serve(":8080")...)
+	_, err := output(e.compose(ctx, args...))
 	if err != nil {
 		return "", nil, err
 	}

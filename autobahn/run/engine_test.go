@@ -91,7 +91,7 @@ func TestEngineRunsOurServerForASuiteThatIsAClient(t *testing.T) {
 	checkError(t, "stop", server.stop(), "")
 	checkError(t, "remove", e.remove(), "")
 	for _, want := range []string{
-		"compose: run -d --no-deps --name p-echo echo serve -addr :8080 -max-message 16777216\nlogs p-echo\n",
+		"compose: run -d --no-deps --name p-echo echo serve -addr :8080 -max-message 16777216 -compress -compress-threshold 0\nlogs p-echo\n",
 		"compose: run --rm --no-deps -T --name p-fuzzingclient-2.json autobahn wstest -m fuzzingclient -s /reports/server/fuzzingclient-2.json\n",
 		"stop -t 15 p-echo\n",
 		"ps -aq --filter label=com.docker.compose.project=p\ncompose: down\n",

@@ -9,8 +9,11 @@ import (
 	"strings"
 )
 
-// maxMessage is the largest message that the suite sends (category 9: 16 MiB).
-const maxMessage = "16777216"
+// serve is our server's command line but for its address: messages of up to 16 MiB (category 9), and all of them
+// compressed (12 and 13), also those of 16 bytes.
+func serve(addr string) []string {
+	return []string{"serve", "-addr", addr, "-max-message", "16777216", "-compress", "-compress-threshold", "0"}
+}
 
 // local runs everything as processes of this machine.
 type local struct {
@@ -60,7 +63,7 @@ func (l *local) startServer(ctx context.Context) (string, stopper, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	cmd := exec.Command(binary, "serve", "-addr", addrs[0], "-max-message", maxMessage)
+	cmd := exec.Command(binary, serve(addrs[0])...)
 	server, err := start("server", cmd, filepath.Join(l.job.report, "server.log"))
 	if err != nil {
 		return "", nil, err

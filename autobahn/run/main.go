@@ -52,9 +52,9 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&opt.engine, "engine", "auto", "where to run: docker, podman, local, or auto: the first of these that works")
 	flags.StringVar(&opt.server, "server", "", "test this barewire binary instead of building ./cmd/barewire (local only)")
 	flags.StringVar(&opt.testee, "testee", "", "test this client binary instead of building ./autobahn/testee")
-	flags.DurationVar(&opt.deadline, "deadline", 5*time.Minute, "end a role's suite after this time; what it has not reported is missing then")
+	flags.DurationVar(&opt.deadline, "deadline", 20*time.Minute, "end a role's suite after this time; what it has not reported is missing then")
 	flags.IntVar(&opt.jobs, "j", 1, "suite processes to deal the cases to")
-	cases := flags.String("case", "", "run only these cases, with * as wildcard, separated by commas")
+	cases := flags.String("case", "", "run only these cases, with * as wildcard, separated by commas; "+autobahn.Quick+": those of make autobahn-quick")
 	if err := flags.Parse(args); err != nil {
 		return opt, err
 	}

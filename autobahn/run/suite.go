@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 
 	"barewire.example/websocket/autobahn"
@@ -22,6 +23,7 @@ type part struct {
 	mode   string   // of the suite: fuzzingclient or fuzzingserver
 	name   string   // "1", "2", …
 	cases  []string // ids or patterns
+	others []string // ids that the patterns must not bring here, since another part has them
 	addr   string   // where a fuzzingserver listens
 }
 
@@ -47,13 +49,13 @@ type target struct {
 // deal shares the cases out.
 func (j *job) deal(mode string) []part {
 	hands := dealCases(j.cases, j.jobs)
-	if len(hands) == 1 && len(j.patterns) == 0 {
-		// Whole categories by wildcard: a case that a newer suite added would run, and fail the gate as unexpected.
-		hands = [][]string{wildcards(j.role)}
-	}
 	var parts []part
 	for i, hand := range hands {
 		parts = append(parts, part{report: j.report, mode: mode, name: fmt.Sprint(i + 1), cases: hand})
+	}
+	if len(j.patterns) == 0 {
+		// By wildcard: a case that a newer suite added would run, and fail the gate as unexpected.
+		parts[0].cases, parts[0].others = []string{"*"}, slices.Concat(hands[1:]...)
 	}
 	return parts
 }
@@ -63,7 +65,7 @@ func (j *job) deal(mode string) []part {
 func (p part) configure(inside string, s spec) error {
 	s.Outdir = path.Join(filepath.ToSlash(inside), "part-"+p.name)
 	s.Cases = p.cases
-	s.Exclude = []string{}
+	s.Exclude = append([]string{}, p.others...)
 	s.ExcludeAgents = map[string]string{}
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -76,21 +78,18 @@ func (p part) configure(inside string, s spec) error {
 	return os.MkdirAll(p.dir(), 0o755)
 }
 
-// dealCases deals like cards: neighbours, which tend to be alike in cost, go to different hands.
+// dealCases deals like cards, forwards and backwards in turn: neighbours, which tend to be alike in cost, go to different
+// hands, and none always gets the dearer one of two.
 func dealCases(cases []string, n int) [][]string {
 	hands := make([][]string, min(n, len(cases)))
 	for i, id := range cases {
-		hands[i%len(hands)] = append(hands[i%len(hands)], id)
+		at := i % len(hands)
+		if i/len(hands)%2 == 1 {
+			at = len(hands) - 1 - at
+		}
+		hands[at] = append(hands[at], id)
 	}
 	return hands
-}
-
-func wildcards(role *autobahn.Role) []string {
-	var out []string
-	for _, c := range role.Categories {
-		out = append(out, c.ID+".*")
-	}
-	return out
 }
 
 // eachPart works on all parts side by side.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 type fake struct {
 	cases   []func(ctx context.Context, c *websocket.Conn)
 	reports func(c *websocket.Conn)
+	options websocket.Options
 
 	mu    sync.Mutex
 	asked []string
@@ -26,7 +28,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.asked = append(f.asked, r.URL.RequestURI())
 	f.mu.Unlock()
-	c, err := (&websocket.Upgrader{Options: websocket.Options{MaxMessageSize: 16 << 20}}).Upgrade(w, r)
+	options := f.options
+	options.MaxMessageSize = 16 << 20
+	c, err := (&websocket.Upgrader{Options: options}).Upgrade(w, r)
 	if err != nil {
 		return
 	}
@@ -84,6 +88,41 @@ func TestTesteeRunsEveryCaseAndUpdatesTheReports(t *testing.T) {
 		"/runCase?agent=an+agent&case=3", "/runCase?agent=an+agent&case=4", "/updateReports?agent=an+agent"}
 	if !slices.Equal(f.asked, want) {
 		t.Errorf("asked\n%q, want\n%q", f.asked, want)
+	}
+}
+
+// tap keeps what is written to the connection.
+type tap struct {
+	net.Conn
+	sent *bytes.Buffer
+}
+
+// Write implements net.Conn.
+func (t tap) Write(p []byte) (int, error) {
+	t.sent.Write(p)
+	return t.Conn.Write(p)
+}
+
+// The suite may choose the parameters, and the shortest message is compressed: RSV1 is set.
+func TestTesteeCompressesWhateverTheSuiteAgreesTo(t *testing.T) {
+	var sent bytes.Buffer
+	dialer.WrapConn = func(c net.Conn) net.Conn { return tap{c, &sent} }
+	t.Cleanup(func() { dialer.WrapConn = nil })
+	f := &fake{options: websocket.Options{Compression: &websocket.Compression{ClientMaxWindowBits: 9, ClientNoContextTakeover: true}}}
+	agreed := make(chan *websocket.Compression, 1)
+	f.cases = []func(context.Context, *websocket.Conn){func(ctx context.Context, c *websocket.Conn) {
+		agreed <- c.Compression()
+		wantEcho(t, websocket.Message{Type: websocket.Text, Data: []byte("!")})(ctx, c)
+	}}
+	if err := f.start(t).runCase(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	if c := <-agreed; c == nil || c.ClientMaxWindowBits != 9 || !c.ClientNoContextTakeover {
+		t.Errorf("agreed on %+v", c)
+	}
+	_, frames, _ := bytes.Cut(sent.Bytes(), []byte("\r\n\r\n"))
+	if h, _ := websocket.ParseHeader(frames); !h.Fin || !h.RSV1 || h.Opcode != websocket.OpText {
+		t.Errorf("the testee sends %+v", h)
 	}
 }
 

@@ -73,8 +73,8 @@ func TestTesteeDoesNotWaitForASilentSuite(t *testing.T) {
 		name, n, want string
 		suite         http.Handler
 	}{
-		{"count", "", "/getCaseCount: not over after 2m0s", http.HandlerFunc(mute)},
-		{"case", "3", "case 2 of 3: not over after 2m0s", &fake{cases: []func(context.Context, *websocket.Conn){pass, silent}}},
+		{"count", "", "/getCaseCount: not over after 10m0s", http.HandlerFunc(mute)},
+		{"case", "3", "case 2 of 3: not over after 10m0s", &fake{cases: []func(context.Context, *websocket.Conn){pass, silent}}},
 		{"handshake", "1", "case 1 of 1: websocket: ", http.HandlerFunc(deaf)},
 	}
 	for _, test := range tests {
