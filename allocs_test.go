@@ -85,6 +85,32 @@ func TestConnAllocatesNothingForCompressedMessages(t *testing.T) {
 	}
 }
 
+// What a connection gives up when it is idle is used again, by itself or others.
+func TestConnAllocatesNothingWhenItIsBusyAgain(t *testing.T) {
+	ours, theirs := loopback(t)
+	o := withCompression(Compression{})
+	server, _ := newTestConnOn(t, RoleServer, o, ends{ours, theirs})
+	client, _ := newTestConnOn(t, RoleClient, o, ends{theirs, ours})
+	message := []byte(compressJSON(20_000))
+	dst := make([]byte, 0, 32<<10)
+	n := testing.AllocsPerRun(200, func() {
+		if err := client.Write(t.Context(), Text, message); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := server.AppendRead(t.Context(), dst); !bytes.Equal(got, message) {
+			t.Fatal(len(got), err)
+		}
+		client.calm()
+		client.calm()
+		if client.sender.deflater.table != nil {
+			t.Fatal("it is not idle")
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations for a message", n)
+	}
+}
+
 // TestConnAllocatesOnceForARead: the message itself is all.
 func TestConnAllocatesOnceForARead(t *testing.T) {
 	ours, theirs := loopback(t)

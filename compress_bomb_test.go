@@ -164,11 +164,14 @@ func TestCompressionLimitIsExact(t *testing.T) {
 		for _, most := range []int{3, 1 << 20} {
 			eachTakeover(t, Options{MaxMessageSize: int64(limit)}, func(t *testing.T, c *Conn, p *compressPeer) {
 				good, bad := strings.Repeat("y", limit), strings.Repeat("y", limit+1)
+				noise := compressNoise(limit, 9) // is longer when it is compressed
 				done := p.meanwhile(func() {
+					p.writeBytes(p.compressed(Binary, noise, max(most, limit/100)))
 					p.writeBytes(p.compressed(Text, good, most))
 					p.writeBytes(p.compressed(Text, good, most))
 					p.writeBytes(p.compressed(Text, bad, most))
 				})
+				reads(t, c).want("larger on the wire", Binary, noise)
 				reads(t, c).want("as large as may be", Text, good)
 				wantRest(t, mustNextReader(t, c, Text), good)
 				_, got, err := c.Read(t.Context())

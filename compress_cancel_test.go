@@ -140,9 +140,6 @@ func TestCompressionEndsInTheMiddleOfAMessage(t *testing.T) {
 				if _, err := r.Read(make([]byte, 1)); err == nil || err == io.EOF {
 					t.Errorf("the reader goes on: %v", err)
 				}
-				if p.c.receiver.inflater.s != nil && p.c.Err() == nil {
-					t.Error("the message is still in progress")
-				}
 			})
 		})
 	}

@@ -1,9 +1,7 @@
 // This file is the language of the tests of compressed connections: a Conn on
 // one end of a pipe, and on the other a peer that compresses and inflates with
 // compress/flate and writes any frame. Its own tests are those of what is agreed
-// on and of what is off by default. compress_write_test.go, compress_read_test.go,
-// compress_calm_test.go, compress_hostile_test.go, compress_bomb_test.go and
-// compress_matrix_test.go have the rest.
+// on and of what is off by default. compress_*_test.go have the rest.
 
 package websocket
 
@@ -90,6 +88,13 @@ func (p *compressPeer) checkSent() {
 		}
 		b = b[n:]
 	}
+}
+
+// meanwhile is testPeer.meanwhile, but that a test which fails waits too.
+func (p *compressPeer) meanwhile(f func()) (wait func()) {
+	wait = p.testPeer.meanwhile(f)
+	p.t.Cleanup(wait)
+	return wait
 }
 
 // outgoing returns what was agreed on for what the Conn sends.
@@ -318,5 +323,14 @@ func TestCompressionWithABadAnswerFailsTheDial(t *testing.T) {
 				p.wantGone("the answer was not legal")
 			})
 		}
+	}
+}
+
+// Settings that cannot be are found before anything is sent.
+func TestCompressionThatCannotBeIsRefused(t *testing.T) {
+	for _, c := range []Compression{{ServerMaxWindowBits: 7}, {ClientMaxWindowBits: 16}, {Effort: 4}, {Effort: -1}} {
+		dialBubble(t, Dialer{Options: withCompression(c)}, testURL, func(s *dialing) { s.wantNoConnection(ErrHandshakeValue) })
+		u := Upgrader{Options: withCompression(c)}
+		wantIs(t, "Validate", u.Validate(), ErrHandshakeValue)
 	}
 }
