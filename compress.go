@@ -7,6 +7,7 @@ package websocket
 import (
 	"math/bits"
 	"sync"
+	"time"
 )
 
 var (
@@ -63,32 +64,68 @@ const maxDeflateFrame = 64<<10 - 64
 // sendCompressed compresses p, which begin has judged, and adds it to the
 // outbox as one frame or several.
 func (c *Conn) sendCompressed(h Header, p []byte) {
-	c.compressing = true
+	c.heat()
 	frames := max((len(p)+maxDeflateFrame-1)/maxDeflateFrame, 1)
 	size := (len(p) + frames - 1) / frames // all of about the same size: none is tiny
 	buf := getBuffer(size + 64)
 	defer putBuffer(buf)
+	fin := h.Fin
 	for left := frames; left > 0 && c.out.err == nil; left-- {
+		if left < frames {
+			h = c.sender.header(OpContinuation, fin, 0)
+		}
 		n := min(size, len(p))
-		piece := h
-		piece.Fin = h.Fin && left == 1
-		data := c.sender.deflater.append((*buf)[:0], p[:n], piece.Fin)
-		piece.Length = uint64(len(data))
-		c.out.frame(piece, data)
+		h.Fin = fin && left == 1
+		data := c.sender.deflater.append((*buf)[:0], p[:n], h.Fin)
+		h.Length = uint64(len(data))
+		c.out.frame(h, data)
 		p = p[n:]
-		h = c.sender.header(OpContinuation, h.Fin, 0)
 	}
 }
 
-// calm gives up what a deflater needs only while the connection is busy, when
-// it has compressed nothing since the last time.
+// calmAfter is for how long a connection must have compressed nothing, at least,
+// before it gives up what its deflater needs only while it is busy. To make that
+// anew takes some microseconds, so a shorter time would do as well.
+const calmAfter = 30 * time.Second
+
+// A warmth tells whether a connection is busy compressing.
+type warmth struct {
+	on    bool        // the deflater has a table, and the timer runs; belongs to who has frameTurn
+	used  bool        // something was compressed since the timer was set; likewise
+	timer *time.Timer // nil until something is compressed; guarded by Conn.mu
+}
+
+// heat is called when something is compressed.
+func (c *Conn) heat() {
+	if c.warm.used = true; !c.warm.on {
+		c.warm.on = true
+		c.watchWarmth()
+	}
+}
+
+func (c *Conn) watchWarmth() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over:
+	case c.warm.timer == nil:
+		c.warm.timer = time.AfterFunc(calmAfter, c.calm)
+	default:
+		c.warm.timer.Reset(calmAfter)
+	}
+}
+
+// calm is called when the connection may have compressed nothing for calmAfter.
 func (c *Conn) calm() {
-	if c.sender.deflater == nil || !c.frameTurn.tryLock() {
+	if !c.frameTurn.tryLock() {
+		c.watchWarmth()
 		return
 	}
-	if !c.compressing {
+	if c.warm.on = c.warm.used; c.warm.on {
+		c.warm.used = false
+		c.watchWarmth()
+	} else {
 		c.sender.Rest()
 	}
-	c.compressing = false
 	c.yield()
 }

@@ -21,21 +21,22 @@ func (p *compressPeer) wantTable(why string, want bool) {
 	}
 }
 
-// eachCalm runs a test with keepalive, whose tick has two jobs then, and without.
-// The peer must be read from meanwhile, for what the tick sends.
+// eachCalm runs a test with keepalive and without, which must make no difference.
+// The peer must be read from meanwhile, for the pings.
 func eachCalm(t *testing.T, agreed Compression, f func(t *testing.T, c *Conn, p *compressPeer)) {
 	t.Helper()
-	for name, keepAlive := range map[string]time.Duration{"keepalive": defaultKeepAlive, "without": -1} {
+	for name, keepAlive := range map[string]time.Duration{"keepalive": defaultKeepAlive, "rare": 10 * time.Minute, "without": -1} {
 		t.Run(name, func(t *testing.T) {
 			eachCompress(t, Options{KeepAlive: keepAlive, Compression: &agreed}, f)
 		})
 	}
 }
 
-// tick lets the tick come that is due every 30 s, and answers its ping.
+// tick lets the time pass after which the Conn looks whether it is busy, and
+// answers pings.
 func (p *compressPeer) tick() {
 	p.t.Helper()
-	<-time.After(defaultKeepAlive)
+	<-time.After(calmAfter)
 	synctest.Wait()
 	for p.sim.unread() > 0 {
 		p.write(OpPong, true, p.readPing("a tick"))
@@ -55,6 +56,9 @@ func TestCompressionCalmsDown(t *testing.T) {
 			p.wantTable("it was busy since the last tick", true)
 			p.tick()
 			p.wantTable("it was not", false)
+			if c.warm.timer.Stop() {
+				t.Error("an idle connection wakes up")
+			}
 			if h := &c.sender.deflater.history; len(h.ring) > 2*h.n {
 				t.Errorf("a window of %d bytes has %d", h.n, len(h.ring))
 			}
@@ -96,7 +100,7 @@ func TestCompressionIsBusyWhenItCompresses(t *testing.T) {
 		for i := range 10 {
 			mustWrite(t, w, noise[i*fragmentSize:(i+1)*fragmentSize])
 			if i == 5 {
-				<-time.After(2 * defaultKeepAlive)
+				<-time.After(2 * calmAfter)
 				p.wantTable("in the middle of a message, but idle", false)
 			}
 		}
@@ -104,12 +108,12 @@ func TestCompressionIsBusyWhenItCompresses(t *testing.T) {
 		p.wantMessage("a message with a pause", Binary, true, noise)
 		for range 2 {
 			p.wantTable("it has compressed", true)
-			<-time.After(defaultKeepAlive)
+			<-time.After(calmAfter)
 			mustSend(t, c, Message{Type: Binary, Data: []byte(noise), NoCompression: true})
 			p.wantMessage("plain", Binary, false, noise)
 			p.send(Text, "read")
 			reads(t, c).want("a message of the peer", Text, "read")
-			<-time.After(defaultKeepAlive)
+			<-time.After(calmAfter)
 			p.wantTable("it has not compressed", false)
 			mustSend(t, c, Message{Type: Binary, Data: []byte(noise[:500])})
 			p.wantMessage("the window is still there", Binary, true, noise[:500])
@@ -172,13 +176,15 @@ func TestCompressionLeavesNoTimer(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			eachCalm(t, Compression{}, func(t *testing.T, c *Conn, p *compressPeer) {
-				p.tick()
+				text := compressJSON(1000)
+				mustSend(t, c, Message{Type: Text, Data: []byte(text)})
+				p.wantMessage("a message", Text, true, text)
 				<-time.After(time.Second)
 				end(c, p)
 				<-c.Done()
 				c.mu.Lock()
 				defer c.mu.Unlock()
-				if c.pulse.timer.Stop() {
+				if c.warm.timer.Stop() {
 					t.Error("the timer would go off")
 				}
 			})
@@ -186,11 +192,32 @@ func TestCompressionLeavesNoTimer(t *testing.T) {
 	}
 }
 
-// Without compression and keepalive there is none.
-func TestCompressionAloneNeedsATimer(t *testing.T) {
-	eachRole(t, Options{KeepAlive: -1}, func(t *testing.T, c *Conn, p *testPeer) {
-		if c.pulse.timer != nil {
+// A connection that compresses nothing has no timer for it.
+func TestCompressionNeedsNoTimerUnused(t *testing.T) {
+	eachCalm(t, Compression{}, func(t *testing.T, c *Conn, p *compressPeer) {
+		text := compressJSON(1000)
+		mustSend(t, c, Message{Type: Text, Data: []byte(text), NoCompression: true})
+		p.wantMessage("a message", Text, false, text)
+		p.send(Text, text)
+		reads(t, c).want("a message", Text, text)
+		if c.warm.timer != nil {
 			t.Error("there is a timer")
 		}
+	})
+}
+
+// Somebody who writes for a long time is busy, and lost to nobody.
+func TestCompressionCalmsDownAfterALongWrite(t *testing.T) {
+	eachCompress(t, Options{WriteTimeout: -1, KeepAlive: -1, Compression: &Compression{}}, func(t *testing.T, c *Conn, p *compressPeer) {
+		text := compressNoise(1000, 9)
+		p.sim.peer.tune(func(k *simKnobs) { k.stallWrites = true })
+		sent := started(func() error { return c.Write(background, Binary, []byte(text)) })
+		<-time.After(10 * calmAfter)
+		p.sim.peer.tune(func(k *simKnobs) { k.stallWrites = false })
+		wantNil(t, "Write", <-sent)
+		p.wantMessage("a message", Binary, true, text)
+		p.wantTable("it was busy until now", true)
+		<-time.After(2 * calmAfter)
+		p.wantTable("it is idle", false)
 	})
 }

@@ -260,3 +260,22 @@ func TestCompressionOfConcurrentWriters(t *testing.T) {
 		done()
 	})
 }
+
+// A masking key is for one frame (§5.3), and none is made for nothing.
+func TestCompressionTakesAKeyForEachFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newCompressConn(t, RoleClient, compressAll)
+		keys, next := 0, c.sender.maskKey
+		c.sender.maskKey = func() [4]byte { keys++; return next() }
+		for _, size := range []int{0, 100, 3 * maxDeflateFrame} {
+			keys = 0
+			text := compressJSON(size)
+			sent := started(func() error { return c.Write(background, Text, []byte(text)) })
+			m := p.wantMessage("a message", Text, true, text)
+			wantNil(t, "Write", <-sent)
+			if keys != len(m.frames) {
+				t.Errorf("%d keys for %d frames", keys, len(m.frames))
+			}
+		}
+	})
+}

@@ -25,7 +25,7 @@ type Options struct {
 	// MaxMessageSize is the largest message to be accepted, in bytes. Default
 	// DefaultMaxMessageSize; negative for no limit. A larger message fails the
 	// connection with CloseTooBig: on its header alone, or if it is compressed
-	// as soon as too much has come out (§10.4).
+	// as soon as too much has come out (§10.4). See also Limits.MaxMessageSize.
 	MaxMessageSize int64
 
 	// MaxFrames is the most frames of which a message may consist. Default
@@ -140,7 +140,7 @@ type Conn struct {
 	out        outbox
 	writeWatch watch
 
-	compressing bool // since calm was called; belongs to who has frameTurn
+	warm warmth
 
 	owedMu sync.Mutex
 	owing  atomic.Bool // something was owed since it was last paid
@@ -249,6 +249,9 @@ func (c *Conn) finishCleanly() error {
 	}
 	if c.pulse.timer != nil {
 		c.pulse.timer.Stop()
+	}
+	if c.warm.timer != nil {
+		c.warm.timer.Stop()
 	}
 	onOver := c.onOver
 	c.mu.Unlock()

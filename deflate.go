@@ -62,8 +62,8 @@ type Compression struct {
 	// offer to be limited.
 	ServerMaxWindowBits, ClientMaxWindowBits int
 
-	// Effort is 1, 2 or 3: the higher, the slower and the smaller the result.
-	// Default 1. It is for what this side sends and is not negotiated.
+	// Effort is 1, 2 or 3: the higher, the slower and usually the smaller the
+	// result. Default 1. It is for what this side sends and is not negotiated.
 	Effort int
 
 	// Threshold is the length in bytes of the smallest message that this side
@@ -220,6 +220,9 @@ type deflateParams struct {
 	serverAlone, clientAlone bool // each message begins with an empty window
 	serverBits, clientBits   int  // 0 when the parameter is not there
 }
+
+// clampWindowBits is for those who have not called Check.
+func clampWindowBits(bits int) int { return min(max(bits, minWindowBits), maxWindowBits) }
 
 // orMax replaces the bits of a parameter that is not there by what its absence
 // means.

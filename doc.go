@@ -10,9 +10,9 @@
 //
 // An [Endpoint] is the protocol without I/O: bytes in, events and bytes out. It
 // is for event loops, tests, tools, and for those who want to see every step. It
-// has no clock, no goroutine and no socket, and allocates nothing to receive. It
-// consists of a [Receiver] and a [Sender]; their handshakes are [Request.Check]
-// and [Response.Check].
+// has no clock, no goroutine and no socket, and allocates nothing to receive what
+// is not compressed. It consists of a [Receiver] and a [Sender]; their handshakes
+// are [Request.Check] and [Response.Check].
 //
 // [ParseHeader] and [AppendHeader], [Mask], [UTF8], [ParseCloseBody],
 // [AcceptKey], [ParseExtensions], [Compression.Accept] are the wire format and the

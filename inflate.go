@@ -55,7 +55,7 @@ type inflateScratch struct {
 func (f *inflater) init(windowBits int, takeover bool) {
 	f.drop()
 	f.takeover, f.bad = takeover, false
-	f.history = inflateHistory{limit: 1 << windowBits}
+	f.history = inflateHistory{limit: 1 << clampWindowBits(windowBits)}
 }
 
 // next consumes src[:n] and returns what that yields, which the caller may
@@ -99,6 +99,9 @@ func (f *inflater) next(src []byte) (out []byte, n int, ok bool) {
 // that these are what comes next. Anywhere else the payload was cut: the bytes
 // would be taken for codes, or for the middle of something.
 //
+// So what has kept the four bytes, or has no block behind one with BFINAL (7692
+// §7.2.1, §7.2.3.5), is refused, although zlib would overlook it.
+//
 // Choice (7692 §7.2.2): a payload of no bytes is an empty message, although no
 // block is there for the four bytes to end.
 func (f *inflater) end() (out []byte, more, ok bool) {
@@ -115,8 +118,8 @@ func (f *inflater) end() (out []byte, more, ok bool) {
 }
 
 // rest gives back the scratch between messages, and with it what the last call
-// returned. In the middle of a message it does nothing. It costs next to nothing,
-// so it may be called after each message.
+// returned. In the middle of a message it does nothing. With a pool behind it, it
+// may be called after each message.
 func (f *inflater) rest() {
 	if f.spare != nil && f.done != nil {
 		f.done(f.spare)

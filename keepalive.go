@@ -21,7 +21,7 @@ var ErrPeerDead = errors.New("websocket: peer does not answer pings")
 type pulse struct {
 	born  time.Time
 	heard atomic.Int64 // when bytes came, in nanoseconds since born
-	timer *time.Timer  // nil without keepalive and compression; guarded by Conn.mu
+	timer *time.Timer  // nil without keepalive; guarded by Conn.mu
 }
 
 func (p *pulse) hear() { p.heard.Store(int64(time.Since(p.born))) }
@@ -31,38 +31,18 @@ func (p *pulse) quiet() time.Duration {
 	return time.Since(p.born) - time.Duration(p.heard.Load())
 }
 
-// startPulse begins to watch over the connection. Without keepalive the timer is
-// there for calm alone.
+// startPulse begins to watch over the connection.
 func (c *Conn) startPulse() {
 	c.pulse.born = time.Now()
-	first, f := c.opts.KeepAlive, c.feel
-	if c.opts.KeepAlive < 0 {
-		first, f = defaultKeepAlive, c.calmAgain
-	}
-	if c.opts.KeepAlive > 0 || c.opts.Compression != nil {
+	if c.opts.KeepAlive > 0 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.pulse.timer = time.AfterFunc(first, f)
-	}
-}
-
-func (c *Conn) calmAgain() {
-	c.calm()
-	c.again(defaultKeepAlive)
-}
-
-// again has the timer go off once more.
-func (c *Conn) again(wait time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.pulse.timer.Reset(wait)
+		c.pulse.timer = time.AfterFunc(c.opts.KeepAlive, c.feel)
 	}
 }
 
 // feel is called when the peer may have been silent for KeepAlive.
 func (c *Conn) feel() {
-	c.calm()
 	rest := c.opts.KeepAlive - c.pulse.quiet()
 	if rest <= 0 {
 		if !c.unread() && !c.answers() {
@@ -71,7 +51,11 @@ func (c *Conn) feel() {
 		}
 		rest = c.opts.KeepAlive
 	}
-	c.again(rest)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.pulse.timer.Reset(rest)
+	}
 }
 
 // unread reports whether something has arrived that nobody has read. What the
@@ -81,7 +65,8 @@ func (c *Conn) unread() bool {
 		return false
 	}
 	defer c.readTurn.unlock()
-	return len(c.in.data) > 0 || len(c.piece) > 0 || c.receiver.inData()
+	// Once it is winding, what arrives belongs to drain.
+	return c.winding || len(c.in.data) > 0 || len(c.piece) > 0 || c.receiver.inData()
 }
 
 // answers sends a ping, and reports whether anything has come from the peer

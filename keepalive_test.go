@@ -268,3 +268,16 @@ func TestKeepaliveNeedsNoGoroutine(t *testing.T) {
 		}
 	})
 }
+
+// Behind a Close what arrives belongs to who drops it, and CloseTimeout says how
+// long that may take.
+func TestKeepaliveLeavesAnEndingConnectionAlone(t *testing.T) {
+	eachRole(t, Options{KeepAlive: time.Second}, func(t *testing.T, c *Conn, p *testPeer) {
+		p.writeClose(CloseNormal, "")
+		_, _, err := c.Read(background)
+		wantCloseError(t, "the peer has closed", err, CloseError{Code: CloseNormal, Remote: true})
+		if !c.unread() {
+			t.Error("keepalive would ask for a sign of life")
+		}
+	})
+}

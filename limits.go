@@ -8,8 +8,8 @@ package websocket
 type Limits struct {
 	// MaxMessageSize is the most bytes that a message may carry, all its frames
 	// together. It is held against the lengths that headers announce. For a
-	// compressed message it is held against what comes out, and headers may
-	// announce an eighth more. Default DefaultMaxMessageSize.
+	// compressed message it is held against what comes out; headers may announce
+	// an eighth more, and 8 bytes for each frame. Default DefaultMaxMessageSize.
 	MaxMessageSize int64
 
 	// MaxFrames is the most frames that a message may consist of. Default
@@ -42,14 +42,15 @@ func (l Limits) normal() Limits {
 	return l
 }
 
-// wire returns how much may be announced for a message. Compressed data can be
-// larger than what comes out: fixed codes take 9 bits for a byte at most (1951
-// §3.2.6). What is larger than that has many tiny blocks in it, which give little
-// but work.
-func (l *Limits) wire(compressed bool) uint64 {
+// wire returns how much the headers of a message may announce, of which this is
+// the frame after so many. Compressed data can be larger than what comes out:
+// fixed codes take 9 bits for a byte at most (1951 §3.2.6), and who flushes behind
+// each frame adds 5 bytes and the ends of two blocks. What is larger than that has
+// many tiny blocks in it, which give little but work.
+func (l *Limits) wire(compressed bool, frames int) uint64 {
 	most := uint64(l.MaxMessageSize)
 	if compressed {
-		most += most/8 + 64
+		most += most/8 + 64 + 8*uint64(frames)
 	}
 	return most
 }

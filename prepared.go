@@ -62,22 +62,27 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 		return c.expired(ctx)
 	}
 	defer c.writeTurn.unlock()
+	m := &p.message
+	data := m.Data
+	if c.sender.canCompress(m.Data) && !m.NoCompression { // before the frame turn, for which a Pong may wait
+		data = p.data(c.sender.deflateSetting())
+	}
 	if err := c.beginWrite(ctx); err != nil {
 		return err
 	}
-	return c.endWrite(ctx, c.sendPrepared(p))
+	return c.endWrite(ctx, c.sendPrepared(m, data))
 }
 
-func (c *Conn) sendPrepared(p *Prepared) error {
-	m := &p.message
-	c.sender.NoCompression = m.NoCompression
+// sendPrepared adds a message to the outbox of which data is what the frame is to
+// carry.
+func (c *Conn) sendPrepared(m *Message, data []byte) error {
+	c.sender.NoCompression, c.sender.validated = m.NoCompression, true
 	h, err := c.sender.begin(Opcode(m.Type), true, m.Data)
+	c.sender.validated = false
 	if err != nil {
 		return err
 	}
-	data := m.Data
 	if h.RSV1 {
-		data = p.data(c.sender.deflateSetting())
 		h.Length = uint64(len(data))
 		c.sender.adopt(m.Data)
 	}

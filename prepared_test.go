@@ -122,6 +122,17 @@ func TestPreparedRefusesWhatCannotBeSent(t *testing.T) {
 	}
 }
 
+// That a prepared message was checked before says nothing of the next one.
+func TestPreparedVouchesForItselfOnly(t *testing.T) {
+	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
+		wantNil(t, "WritePrepared", c.WritePrepared(background, Prepare(Message{Type: Text, Data: []byte("x")})))
+		p.wantFrame("the prepared one", OpText, "x")
+		if err := c.Write(background, Text, []byte("\xff")); err != ErrInvalidUTF8 {
+			t.Errorf("Write: %v", err)
+		}
+	})
+}
+
 func TestPreparedEndsWithItsConnection(t *testing.T) {
 	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
 		m := Prepare(Message{Type: Binary, Data: []byte("x")})

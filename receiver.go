@@ -1,7 +1,7 @@
 // This file turns received bytes into events and judges every frame (§5, §6.2,
 // §8.1). It does no I/O, allocates nothing and buffers nothing but headers and
-// control payloads: message payloads stay in the caller's buffer. Those that are
-// compressed go through receiver_deflate.go.
+// control payloads: message payloads stay in the caller's buffer. Only those that
+// are compressed have to come out somewhere else: see receiver_deflate.go.
 
 package websocket
 
@@ -225,7 +225,7 @@ func checkData(h *Header, m *message, limits *Limits) Rule {
 	case h.Opcode != OpContinuation && m.op != OpContinuation:
 		return RuleInterleaved
 	// §10.4: judged on the header, before any payload.
-	case h.Length > limits.wire(m.compressed || h.RSV1)-m.size:
+	case h.Length > limits.wire(m.compressed || h.RSV1, m.frames)-m.size:
 		return RuleTooBig
 	case m.frames >= limits.MaxFrames:
 		return RuleTooManyFrames

@@ -105,9 +105,9 @@ func TestReceiverLimitsWhatComesOut(t *testing.T) {
 // Z-23, Z-24: blocks of which nothing comes count as bytes on the wire.
 func TestReceiverLimitsEmptyBlocks(t *testing.T) {
 	const limit = 4096
-	wire := int((&Limits{MaxMessageSize: limit}).wire(true))
-	payload := strings.Repeat("\x00\x00\x00\xff\xff", wire/5) + "\x00"
 	for _, frames := range []int{1, 900} {
+		wire := int((&Limits{MaxMessageSize: limit}).wire(true, frames-1))
+		payload := strings.Repeat("\x00\x00\x00\xff\xff", wire/5) + "\x00"
 		r := newDeflateReceiver(RoleClient, Limits{MaxMessageSize: limit})
 		if out, err := receiverOut(r, receiverCompressed(RoleClient, OpText, payload, frames)); err != nil || out != 0 || !r.idle() {
 			t.Errorf("%d bytes in %d frames: %d, %v", len(payload), frames, out, err)

@@ -22,6 +22,7 @@ type Sender struct {
 	fragmented Opcode // of the message in progress; OpContinuation when there is none
 	text       UTF8   // of that message, when it is text
 	compressed bool   // that message, or the one before
+	validated  bool   // text that begins is known to be UTF-8
 	closed     bool   // latch: a Close was sent
 
 	owed owed
@@ -56,8 +57,8 @@ func (s *Sender) AppendMessage(dst []byte, t MessageType, payload []byte) ([]byt
 // false or op is OpContinuation (§5.4), a whole message, or a control frame. It
 // masks the copy in dst when we are the client; payload is not changed. When
 // compression was agreed on, the frames of a message are compressed whose first
-// payload is not shorter than Compression.Threshold; all of them must be sent
-// then. An error means that the frame would have been illegal; then dst is
+// payload is not shorter than Compression.Threshold. Then all of them must be sent,
+// and what dst has behind its length, up to its capacity, may be overwritten. An error means that the frame would have been illegal; then dst is
 // returned as it was and nothing has changed.
 func (s *Sender) AppendFrame(dst []byte, op Opcode, fin bool, payload []byte) ([]byte, error) {
 	if op == OpClose {
@@ -157,7 +158,7 @@ func (s *Sender) fragment(op Opcode, fin bool, payload []byte) error {
 	case op == OpContinuation:
 		op = open
 	}
-	if op == OpText {
+	if op == OpText && !s.validated {
 		text := s.text
 		if !text.Write(payload) || fin && !text.Complete() {
 			return ErrInvalidUTF8
@@ -165,7 +166,7 @@ func (s *Sender) fragment(op Opcode, fin bool, payload []byte) error {
 		s.text = text
 	}
 	if open == OpContinuation {
-		s.compressed = s.deflater != nil && !s.NoCompression && len(payload) >= s.threshold
+		s.compressed = s.canCompress(payload) && !s.NoCompression
 	}
 	s.fragmented = op
 	if fin {

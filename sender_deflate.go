@@ -33,6 +33,11 @@ func (s *Sender) Rest() {
 	}
 }
 
+// canCompress reports whether a message with this beginning is worth it.
+func (s *Sender) canCompress(payload []byte) bool {
+	return s.deflater != nil && len(payload) >= s.threshold
+}
+
 // compresses reports whether the frame that has just begun carries compressed
 // data.
 func (s *Sender) compresses(op Opcode) bool { return s.compressed && !op.IsControl() }

@@ -250,3 +250,28 @@ func TestSenderAllocatesNothingForCompressedMessages(t *testing.T) {
 		}
 	}
 }
+
+// Who has not asked Check gets the nearest window that there is.
+func TestSenderStandsImpossibleWindows(t *testing.T) {
+	random := senderNoise(2_000)
+	message := slices.Concat(random, make([]byte, 43_000), random, make([]byte, 3_000))
+	for _, bits := range []int{-1, 1, 7, 16, 17, 40, 64} {
+		c := Compression{ServerMaxWindowBits: bits, ClientMaxWindowBits: bits, Threshold: -1}
+		s, r := newDeflateSender(RoleServer, c)
+		wire, err := s.AppendMessage(nil, Binary, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for ev := (Event{}); !ev.Final; {
+			var n int
+			if ev, n, err = r.Next(wire); err != nil {
+				t.Fatal(err)
+			}
+			wire, got = wire[n:], append(got, ev.Data...)
+		}
+		if !bytes.Equal(got, message) {
+			t.Errorf("%d bits: something else came out", bits)
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Write sends a message in one frame. It returns when the transport has taken
+// Write sends a message in one frame, or compressed in one for each 64 KiB. It returns when the transport has taken
 // it; p is free to be used again then, and is never changed. Text must be UTF-8.
 // Concurrent writes take turns.
 //

@@ -20,7 +20,7 @@ func TestDialPingsUntilNobodyAnswers(t *testing.T) {
 }
 
 func TestDialPrintsRoundTrips(t *testing.T) {
-	c := call(t, terminals{}, "-ping", "300ms", "-json", peer(t, echoes))
+	c := call(t, terminals{}, "-ping", "2s", "-json", peer(t, echoes))
 	c.stdout.waitLine(t, `"event":"pong"`, `"rtt_ms":`)
 	c.stderr.waitLine(t, "barewire: pong after ", " ms")
 	c.stdin.Close()
