@@ -73,16 +73,16 @@ type Compression struct {
 	Threshold int
 }
 
-// normal replaces zero values by the defaults.
+// normal replaces zero values by the defaults, and what Check refuses by the
+// nearest value that exists.
 func (c Compression) normal() Compression {
 	for _, bits := range []*int{&c.ServerMaxWindowBits, &c.ClientMaxWindowBits} {
 		if *bits == 0 {
 			*bits = maxWindowBits
 		}
+		*bits = min(max(*bits, minWindowBits), maxWindowBits)
 	}
-	if c.Effort == 0 {
-		c.Effort = effortFast
-	}
+	c.Effort = min(max(c.Effort, effortFast), effortBest)
 	if c.Threshold == 0 {
 		c.Threshold = defaultThreshold
 	}
@@ -90,25 +90,26 @@ func (c Compression) normal() Compression {
 }
 
 // Check returns an error, which wraps ErrHandshakeValue, when a field has a value
-// that it cannot have. A nil Compression is in order.
+// that it cannot have. Without it the nearest one that exists is used. A nil
+// Compression is in order.
 func (c *Compression) Check() error {
 	if c == nil {
 		return nil
 	}
 	n := c.normal()
-	for _, bits := range []int{n.ServerMaxWindowBits, n.ClientMaxWindowBits} {
-		if bits < minWindowBits || bits > maxWindowBits {
-			return unsendable("window bits are not 8 to 15", strconv.Itoa(bits))
-		}
-	}
-	if n.Effort < effortFast || n.Effort > effortBest {
-		return unsendable("effort of compression is not 1 to 3", strconv.Itoa(n.Effort))
+	switch {
+	case c.ServerMaxWindowBits != 0 && c.ServerMaxWindowBits != n.ServerMaxWindowBits:
+		return unsendable("ServerMaxWindowBits is not 8 to 15", strconv.Itoa(c.ServerMaxWindowBits))
+	case c.ClientMaxWindowBits != 0 && c.ClientMaxWindowBits != n.ClientMaxWindowBits:
+		return unsendable("ClientMaxWindowBits is not 8 to 15", strconv.Itoa(c.ClientMaxWindowBits))
+	case c.Effort != 0 && c.Effort != n.Effort:
+		return unsendable("Effort is not 1 to 3", strconv.Itoa(c.Effort))
 	}
 	return nil
 }
 
-// Offer returns what a client asks for (7692 §7.1). It always says that the
-// server may limit the client's window.
+// Offer returns what a client asks for (7692 §7.1), one element of Ask.Extensions.
+// It always says that the server may limit the client's window. c must not be nil.
 func (c *Compression) Offer() Extension {
 	n := c.normal()
 	e := Extension{Name: deflateName}
@@ -135,9 +136,9 @@ func (e *Extension) bits(name string, n int, set bool) {
 }
 
 // Accept returns a server's answer to what a client offers, and what is then
-// agreed on: the first offer that can be met (7692 §5). Without one, agreed is
-// nil and the connection goes without compression (7692 §7). A nil Compression
-// accepts nothing.
+// agreed on: the first offer that can be met (7692 §5). Effort and Threshold stay
+// those of c. Without such an offer, agreed is nil and the connection goes without
+// compression (7692 §7). A nil Compression accepts nothing.
 func (c *Compression) Accept(offers []Extension) (answer Extension, agreed *Compression) {
 	if c == nil {
 		return Extension{}, nil
@@ -176,9 +177,12 @@ func (c *Compression) accept(o deflateParams) (answer Extension, agreed *Compres
 	return answer, &n
 }
 
-// Confirm returns what a server has agreed to in answer to Offer, or nil when
-// it has not mentioned the extension. An answer that 7692 §7 or the offer does
-// not allow is a *HandshakeError of RuleAnswerDeflate.
+// Confirm returns what a server has agreed to, or nil when it has not mentioned the
+// extension. c must be as it was when Offer was called. An answer that 7692 §7 or
+// the offer does not allow is a *HandshakeError of RuleAnswerDeflate.
+//
+// Choice (7692 §7.1.2.2): a client_max_window_bits above the one that was offered is
+// no error. It allows more than is needed.
 func (c *Compression) Confirm(answer []Extension) (agreed *Compression, err error) {
 	for _, e := range answer {
 		switch {
@@ -202,8 +206,10 @@ func (c *Compression) confirm(answer Extension) (*Compression, error) {
 	// 7692 §7.1.1.1, §7.1.2.1: who accepts an offer with these says so.
 	case n.ServerNoContextTakeover && !a.serverAlone:
 		bad = paramServerTakeover + " is missing"
-	case n.ServerMaxWindowBits < orMax(a.serverBits):
-		bad = paramServerBits + " is missing or larger than in the offer"
+	case n.ServerMaxWindowBits < maxWindowBits && a.serverBits == 0:
+		bad = paramServerBits + " is missing"
+	case n.ServerMaxWindowBits < a.serverBits:
+		bad = paramServerBits + " is " + strconv.Itoa(a.serverBits) + ", larger than in the offer"
 	}
 	if bad != "" {
 		return nil, malformed(RuleAnswerDeflate, bad)
@@ -220,9 +226,6 @@ type deflateParams struct {
 	serverAlone, clientAlone bool // each message begins with an empty window
 	serverBits, clientBits   int  // 0 when the parameter is not there
 }
-
-// clampWindowBits is for those who have not called Check.
-func clampWindowBits(bits int) int { return min(max(bits, minWindowBits), maxWindowBits) }
 
 // orMax replaces the bits of a parameter that is not there by what its absence
 // means.

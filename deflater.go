@@ -39,7 +39,7 @@ type deflateHooks struct {
 func (d *deflater) init(windowBits int, takeover bool, effort int) {
 	*d = deflater{
 		deflateHooks: d.deflateHooks,
-		history:      deflateHistory{size: 1 << clampWindowBits(windowBits)},
+		history:      deflateHistory{size: 1 << windowBits},
 		takeover:     takeover,
 		effort:       uint8(min(max(effort, effortFast), effortBest)),
 	}

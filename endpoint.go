@@ -62,7 +62,8 @@ type Config struct {
 	MaskKey func() [4]byte
 
 	// Compression is what was agreed on for permessage-deflate, as
-	// Compression.Accept or Confirm has returned it, or nil.
+	// Compression.Accept or Confirm has returned it, or nil. It stands for
+	// SetCompression of both halves.
 	Compression *Compression
 }
 
@@ -96,8 +97,8 @@ func (e *Endpoint) Next(b []byte) (Event, int, error) {
 	return ev, n, err
 }
 
-// Rest lets go what only a busy connection needs, and nothing that it will miss:
-// see Receiver.Rest and Sender.Rest.
+// Rest lets go the memory that only a busy connection needs, and with it the last
+// event's Data: see Receiver.Rest and Sender.Rest.
 func (e *Endpoint) Rest() {
 	e.Receiver.Rest()
 	e.Sender.Rest()

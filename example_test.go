@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"barewire.example/websocket"
@@ -166,13 +167,14 @@ func ExampleConn_NextWriter() {
 		w.Close()
 	}()
 	received, _ := io.ReadAll(conn)
-	for b := received; len(b) > 0; {
-		ev, n, err := client.Next(b)
+	for more := true; more; {
+		ev, n, err := client.Next(received)
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Printf("%s", ev.Data)
-		b = b[n:]
+		received = received[n:]
+		more = ev.Kind != websocket.NeedMore
 	}
 	// Output:
 	// line 0
@@ -298,13 +300,16 @@ func ExampleEndpoint() {
 
 	sent, _ := client.AppendMessage(nil, websocket.Text, []byte("hello"))
 	sent, _ = client.AppendPing(sent, []byte("are you there?"))
-	for len(sent) > 0 {
+	for {
 		ev, n, err := server.Next(sent)
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("the server: %v %q\n", ev.Header.Opcode, ev.Data)
 		sent = sent[n:]
+		if ev.Kind == websocket.NeedMore { // and not when sent is empty: more may come out of it
+			break
+		}
+		fmt.Printf("the server: %v %q\n", ev.Header.Opcode, ev.Data)
 	}
 	ev, _, _ := client.Next(server.AppendOwed(nil))
 	fmt.Printf("the client: %v %q\n", ev.Header.Opcode, ev.Data)
@@ -320,4 +325,19 @@ func ExampleEndpoint() {
 	// the client: pong "are you there?"
 	// websocket: client frame is not masked (RFC 6455 §5.1) at byte 31
 	// failed answering
+}
+
+// Who has the protocol without I/O negotiates compression by hand.
+func ExampleCompression_Accept() {
+	offers := []websocket.Extension{(&websocket.Compression{}).Offer()} // what Request.Check returns, in real life
+	wanted := websocket.Compression{ServerMaxWindowBits: 12}
+	answer, agreed := wanted.Accept(offers)
+	fmt.Printf("Sec-WebSocket-Extensions: %s\n", websocket.AppendExtensions(nil, []websocket.Extension{answer}))
+
+	server := websocket.NewEndpoint(websocket.RoleServer, websocket.Config{Compression: agreed})
+	frame, _ := server.AppendMessage(nil, websocket.Text, []byte(strings.Repeat("again and ", 100)))
+	fmt.Println(len(frame), "bytes for 1000")
+	// Output:
+	// Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12
+	// 24 bytes for 1000
 }

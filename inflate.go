@@ -55,7 +55,7 @@ type inflateScratch struct {
 func (f *inflater) init(windowBits int, takeover bool) {
 	f.drop()
 	f.takeover, f.bad = takeover, false
-	f.history = inflateHistory{limit: 1 << clampWindowBits(windowBits)}
+	f.history = inflateHistory{limit: 1 << windowBits}
 }
 
 // next consumes src[:n] and returns what that yields, which the caller may

@@ -21,7 +21,8 @@ type Prepared struct {
 }
 
 // Prepare returns a message that is sent with Conn.WritePrepared. m.Data must not
-// be changed any more.
+// be changed any more. It is compressed where that was agreed on, unless
+// m.NoCompression is set or it is shorter than the connection's Threshold.
 func Prepare(m Message) *Prepared {
 	p := &Prepared{message: m}
 	switch {
@@ -52,8 +53,9 @@ func (p *Prepared) data(s deflateSetting) []byte {
 	return data
 }
 
-// WritePrepared sends a message like Write. It does not refer to what this
-// connection has sent before, so it may be larger than with Write.
+// WritePrepared sends a message like Write, but always in one frame. Compressed, it
+// does not refer to what this connection has sent before, so it may be larger than
+// with Write.
 func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 	if p.err != nil {
 		return p.err

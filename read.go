@@ -17,9 +17,10 @@ type Message struct {
 	Type MessageType
 	Data []byte
 
-	// NoCompression has a message that is sent go uncompressed although
-	// compression was agreed on: because of a secret in it (7692 §8), or because
-	// it is compressed already. It says nothing about received messages.
+	// NoCompression has a message that is sent, by WriteBatch or Prepare, go
+	// uncompressed although compression was agreed on, and keeps it out of the
+	// window: because of a secret in it (7692 §8), or because it is compressed
+	// already. It says nothing about received messages.
 	NoCompression bool
 }
 

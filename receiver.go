@@ -83,8 +83,9 @@ func (r *Receiver) init(role Role, limits Limits) {
 
 // Next consumes b[:n] and returns the first event in it. It unmasks in place.
 // When the event is NeedMore, all of b is consumed. Call it until then, also when
-// nothing is left of b: with EachFrame the end of an empty frame is an event of
-// its own.
+// nothing is left of b: more may come out of a compressed message than its bytes
+// seem to hold, and with EachFrame the end of an empty frame is an event of its
+// own.
 //
 // The first broken rule is returned as a *ProtocolError, then and ever after,
 // and nothing behind it is looked at (§7.1.7). What comes behind a Close is

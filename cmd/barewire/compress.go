@@ -26,7 +26,8 @@ const compressUsage = `With -compress, messages are compressed (permessage-defla
 side agrees; the other flags that begin with -compress need it. -server- and -client-
 in their names tell who sends, and mean the same in serve and dial. A window is how
 far back compressed data may refer; what the sides want is agreed on by taking the
-smaller one. With -no-takeover each message begins with an empty window: that saves
+smaller one, and a side that cannot have a smaller one than 15 does without
+compression (serve), or does not connect (dial). With -no-takeover each message begins with an empty window: that saves
 memory, and compresses small messages much worse. -max-message is about the size of
 messages as they come out. Do not compress secrets together with text that others
 choose, who could guess them from the size of the result (7692 §8).
