@@ -270,7 +270,7 @@ func TestCompressionOfIdleConnectionsTakesLittle(t *testing.T) {
 			}
 		}
 		t.Logf("bytes for each connection: new %d, busy %d, idle %d", fresh/conns/2, busy/conns/2, idle/conns/2)
-		if each := idle / conns / 2; each > 2<<15+4<<10 {
+		if each := idle / conns / 2; each > 2<<15+8<<10 {
 			t.Errorf("%d bytes for each idle connection", each)
 		}
 		cancel()

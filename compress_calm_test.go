@@ -32,11 +32,15 @@ func eachCalm(t *testing.T, agreed Compression, f func(t *testing.T, c *Conn, p 
 	}
 }
 
+// calmTick is a little longer than calmAfter: a Conn that is writing when it is to
+// look whether it is busy looks again later.
+const calmTick = calmAfter + 7*time.Second
+
 // tick lets the time pass after which the Conn looks whether it is busy, and
 // answers pings.
 func (p *compressPeer) tick() {
 	p.t.Helper()
-	<-time.After(calmAfter)
+	<-time.After(calmTick)
 	synctest.Wait()
 	for p.sim.unread() > 0 {
 		p.write(OpPong, true, p.readPing("a tick"))
@@ -47,8 +51,8 @@ func (p *compressPeer) tick() {
 func TestCompressionCalmsDown(t *testing.T) {
 	eachCalm(t, Compression{Threshold: -1}, func(t *testing.T, c *Conn, p *compressPeer) {
 		text := compressNoise(1000, 7)
-		<-time.After(time.Second) // so that ticks do not come at the same time as what the test does
 		for range 3 {
+			<-time.After(time.Second) // so that keepalive does not write at the same time
 			mustSend(t, c, Message{Type: Binary, Data: []byte(text)})
 			p.wantMessage("a message", Binary, true, text)
 			p.wantTable("it is busy", true)
@@ -100,7 +104,7 @@ func TestCompressionIsBusyWhenItCompresses(t *testing.T) {
 		for i := range 10 {
 			mustWrite(t, w, noise[i*fragmentSize:(i+1)*fragmentSize])
 			if i == 5 {
-				<-time.After(2 * calmAfter)
+				<-time.After(2 * calmTick)
 				p.wantTable("in the middle of a message, but idle", false)
 			}
 		}
@@ -108,12 +112,12 @@ func TestCompressionIsBusyWhenItCompresses(t *testing.T) {
 		p.wantMessage("a message with a pause", Binary, true, noise)
 		for range 2 {
 			p.wantTable("it has compressed", true)
-			<-time.After(calmAfter)
+			<-time.After(calmTick)
 			mustSend(t, c, Message{Type: Binary, Data: []byte(noise), NoCompression: true})
 			p.wantMessage("plain", Binary, false, noise)
 			p.send(Text, "read")
 			reads(t, c).want("a message of the peer", Text, "read")
-			<-time.After(calmAfter)
+			<-time.After(calmTick)
 			p.wantTable("it has not compressed", false)
 			mustSend(t, c, Message{Type: Binary, Data: []byte(noise[:500])})
 			p.wantMessage("the window is still there", Binary, true, noise[:500])
@@ -217,7 +221,7 @@ func TestCompressionCalmsDownAfterALongWrite(t *testing.T) {
 		wantNil(t, "Write", <-sent)
 		p.wantMessage("a message", Binary, true, text)
 		p.wantTable("it was busy until now", true)
-		<-time.After(2 * calmAfter)
+		<-time.After(2 * calmTick)
 		p.wantTable("it is idle", false)
 	})
 }
