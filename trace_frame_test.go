@@ -40,9 +40,34 @@ c1                 1... ....  FIN: the last frame of its message (§5.4)
                    .... 0001  opcode 1: text (§5.6)
 07                 0... ....  MASK: 0, as in every frame of a server (§5.1)
                    .000 0111  length of the payload: 7 (§5.2)
-f248cdc9c90700                payload f248cdc9c90700`
+f248cdc9c90700                payload, if compressed: DEFLATE data without its last 00 00 ff ff (7692 §7.2.1)`
 	if got := "\n" + AnnotateFrame(traceFrame(t, "c1 07 f248cdc9c90700")); got != want {
 		t.Errorf("got:%s\nwant:%s", got, want)
+	}
+}
+
+// What RSV1 alone says about the payload depends on the frame.
+func TestTraceExplainsCompressedPayloads(t *testing.T) {
+	const whole, beginning = "DEFLATE data without its last 00 00 ff ff (7692 §7.2.1)", "the beginning of DEFLATE data (7692 §7.2.1)"
+	tests := []struct{ frame, want string }{
+		{"c2 02 4142", "4142                          payload, if compressed: " + whole},
+		{"c1 82 00010000 4142", "4143                          payload unmasked (§5.3), if compressed: " + whole},
+		{"41 03 f248cd", "f248cd                        payload, if compressed: " + beginning},
+		{"c1 0b 000500faff48656c6c6f00", "000500faff48656c…             payload, if compressed: " + whole},
+		{"c1 05", "                              payload, if compressed: " + whole},
+		{"c1 00", `                              payload ""`},
+		{"41 00", `                              payload ""`},
+		{"e1 02 4142", "4142                          payload 4142"},
+		{"d1 02 4142", "4142                          payload 4142"},
+		{"80 02 4142", `4142                          payload "AB"`},
+		{"c0 02 4142", `4142                          payload "AB"`},
+		{"c9 02 4142", `4142                          payload "AB"`},
+	}
+	for _, tt := range tests {
+		got := AnnotateFrame(traceFrame(t, tt.frame))
+		if got = got[strings.LastIndexByte(got, '\n')+1:]; got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.frame, got, tt.want)
+		}
 	}
 }
 
@@ -50,15 +75,17 @@ f248cdc9c90700                payload f248cdc9c90700`
 // it: only what is certain is said.
 func TestTraceExplainsReservedBits(t *testing.T) {
 	const (
-		none      = "RSV1-3: no extension is used (§5.2)"
+		none      = "RSV1-3: no extension marks this frame (§5.2)"
 		perhaps   = "RSV1-3: 0, also if the first frame says that its message is compressed (7692 §6)"
 		deflate   = "RSV1: the message is compressed, if that was agreed on (7692 §6)"
 		undefined = "RSV1-3: not 0, which an extension must have defined (§5.2)"
+		later     = "RSV1: an extension must have defined it (§5.2); compression sets it on first frames only (7692 §6.1)"
+		control   = "RSV1: an extension must have defined it (§5.2); control frames are never compressed (7692 §6.1)"
 	)
 	want := map[byte]string{
 		0x00: perhaps, 0x01: none, 0x02: none, 0x03: none, 0x08: none, 0x09: none, 0x0A: none,
-		0x40: undefined, 0x41: deflate, 0x42: deflate, 0x43: undefined, 0x48: undefined, 0x49: undefined,
-		0x21: undefined, 0x11: undefined, 0x61: undefined, 0x52: undefined, 0x70: undefined,
+		0x40: later, 0x41: deflate, 0x42: deflate, 0x43: undefined, 0x48: control, 0x49: control, 0x4F: control,
+		0x21: undefined, 0x11: undefined, 0x61: undefined, 0x52: undefined, 0x70: undefined, 0x50: undefined, 0x69: undefined,
 	}
 	for first, note := range want {
 		for _, fin := range []byte{0, 0x80} {

@@ -1,11 +1,12 @@
 // This file renders the heads of the opening handshake (§4) for people. It works
-// line by line on any text and judges nothing but Sec-WebSocket-Accept, which
-// nobody can check by eye. What a peer has chosen is quoted when it is not
-// printable.
+// line by line on any text. It judges nothing but Sec-WebSocket-Accept, which
+// nobody can check by eye, and the values of the parameters that it explains. What
+// a peer has chosen is quoted when it is not printable.
 
 package websocket
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -38,25 +39,28 @@ func FormatHead(head []byte) string {
 
 // AnnotateHead explains the head of a request or of an answer: line by line as
 // it stands, with a note and the section of the RFC behind each line that the
-// handshake depends on. key is the Sec-WebSocket-Key that an answer belongs to;
-// when it is empty the answer's Sec-WebSocket-Accept is explained but not
-// checked. The last line has no line break behind it.
+// handshake depends on. Below Sec-WebSocket-Extensions, permessage-deflate and its
+// parameters are explained, each where it first stands. key is the
+// Sec-WebSocket-Key that an answer belongs to; when it is empty the answer's
+// Sec-WebSocket-Accept is explained but not checked. The last line has no line
+// break behind it.
 func AnnotateHead(head []byte, key string) string {
 	lines, whole := traceLines(head)
 	answer := strings.HasPrefix(lines[0], "HTTP/")
-	for i, line := range lines {
-		note := ""
-		if i == 0 {
-			note = traceStartNote(line, answer)
-		} else {
-			note = traceFieldNote(line, answer, key)
+	deflate := traceDeflate{answer: answer}
+	out := []string{traceBeside(traceSafe(lines[0]), traceStartNote(lines[0], answer))}
+	for _, line := range lines[1:] {
+		out = append(out, traceBeside(traceSafe(line), traceFieldNote(line, answer, key)))
+		if name, value := traceField(line); name == "sec-websocket-extensions" {
+			for _, note := range deflate.notes(value) {
+				out = append(out, traceBeside("", note))
+			}
 		}
-		lines[i] = traceBeside(traceSafe(line), note)
 	}
 	if !whole {
-		lines = append(lines, "…")
+		out = append(out, "…")
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(out, "\n")
 }
 
 // traceLines splits a head into at least one line; whole says that the blank
@@ -171,4 +175,78 @@ func traceFieldNote(line string, answer bool, key string) string {
 		note += ": wrong, it must be " + AcceptKey(key)
 	}
 	return note
+}
+
+// A traceDeflate explains permessage-deflate (7692 §7) in one head. A peer may
+// repeat it without end, so each name is explained once.
+type traceDeflate struct {
+	answer bool
+	told   []Param
+}
+
+// notes explains what is new in the value of a field. There is nothing to explain
+// in what has not the form of a list of extensions.
+func (d *traceDeflate) notes(value string) (notes []string) {
+	list, _ := ParseExtensions([]string{value})
+	for _, e := range list {
+		if e.Name != deflateName {
+			continue
+		}
+		for _, p := range append([]Param{{Name: deflateName}}, e.Params...) {
+			note, known := traceParamNotes[p.Name]
+			if known && !hasParam(d.told, p.Name) {
+				d.told = append(d.told, p)
+				notes = append(notes, note.about(p, d.answer))
+			}
+		}
+	}
+	return notes
+}
+
+// A traceParamNote is what is said about a parameter of permessage-deflate. %d in
+// it is the size of a window, which is the parameter's value then.
+type traceParamNote struct {
+	request string
+	answer  string
+	section string
+}
+
+var traceParamNotes = map[string]traceParamNote{
+	deflateName: {
+		"both sides may compress messages, if the server agrees", "both sides may compress messages", "7",
+	},
+	paramServerTakeover: {
+		"the server must not refer back to earlier messages", "the server does not refer back to earlier messages", "7.1.1.1",
+	},
+	paramClientTakeover: {
+		"the client means not to refer back to earlier messages", "the client must not refer back to earlier messages", "7.1.1.2",
+	},
+	paramServerBits: {
+		"the server must refer back %d bytes at most", "the server refers back %d bytes at most", "7.1.2.1",
+	},
+	paramClientBits: {
+		"the client means to refer back %d bytes at most; the server may allow less",
+		"the client must refer back %d bytes at most", "7.1.2.2",
+	},
+}
+
+// about explains p, which has come from a peer: its value is shown only when it
+// is one that it may have.
+func (n traceParamNote) about(p Param, answer bool) string {
+	shown, text := string(appendParam(nil, p)), n.request
+	if answer {
+		text = n.answer
+	}
+	bits := parseWindowBits(p)
+	switch sized := strings.Contains(text, "%d"); {
+	case sized && bits > 0:
+		text = fmt.Sprintf(text, 1<<bits)
+	case p.Name == paramClientBits && !answer && !p.HasValue:
+		text = "the server may limit how far back the client refers"
+	case sized:
+		shown, text = p.Name, "its value must be 8 to 15"
+	case p.HasValue:
+		shown, text = p.Name, "it must not have a value"
+	}
+	return fmt.Sprintf("%s: %s (7692 §%s)", shown, text, n.section)
 }

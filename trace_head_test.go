@@ -85,6 +85,80 @@ Sec-WebSocket-Protocol: chat                          the subprotocol that was c
 	}
 }
 
+// The values of the field sec-websocket-extensions, and what is said below it.
+func TestTraceExplainsCompression(t *testing.T) {
+	const (
+		offer  = "permessage-deflate: both sides may compress messages, if the server agrees (7692 §7)"
+		agreed = "permessage-deflate: both sides may compress messages (7692 §7)"
+		free   = "client_max_window_bits: the server may limit how far back the client refers (7692 §7.1.2.2)"
+	)
+	tests := []struct {
+		head  string
+		lines []string
+	}{
+		{"GET|permessage-deflate; client_max_window_bits", []string{offer, free}},
+		{"GET|permessage-deflate; server_no_context_takeover; client_no_context_takeover;" +
+			` server_max_window_bits=9; client_max_window_bits="15"`, []string{
+			offer,
+			"server_no_context_takeover: the server must not refer back to earlier messages (7692 §7.1.1.1)",
+			"client_no_context_takeover: the client means not to refer back to earlier messages (7692 §7.1.1.2)",
+			"server_max_window_bits=9: the server must refer back 512 bytes at most (7692 §7.1.2.1)",
+			"client_max_window_bits=15: the client means to refer back 32768 bytes at most; the server may allow less (7692 §7.1.2.2)",
+		}},
+		{"HTTP/1.1|permessage-deflate; server_no_context_takeover; client_no_context_takeover;" +
+			" server_max_window_bits=8; client_max_window_bits=10", []string{
+			agreed,
+			"server_no_context_takeover: the server does not refer back to earlier messages (7692 §7.1.1.1)",
+			"client_no_context_takeover: the client must not refer back to earlier messages (7692 §7.1.1.2)",
+			"server_max_window_bits=8: the server refers back 256 bytes at most (7692 §7.1.2.1)",
+			"client_max_window_bits=10: the client must refer back 1024 bytes at most (7692 §7.1.2.2)",
+		}},
+		{"GET|x; server_max_window_bits=9", nil},
+		{"GET|permessage-deflate;", nil},
+		{"GET|x-deflate, permessage-deflate; x; y=9", []string{offer}},
+		{"GET|permessage-deflate; server_max_window_bits=10; client_max_window_bits, permessage-deflate; server_max_window_bits=12", []string{
+			offer, "server_max_window_bits=10: the server must refer back 1024 bytes at most (7692 §7.1.2.1)", free,
+		}},
+		{"GET|permessage-deflate; server_max_window_bits; client_max_window_bits=016; server_no_context_takeover=1", []string{
+			offer,
+			"server_max_window_bits: its value must be 8 to 15 (7692 §7.1.2.1)",
+			"client_max_window_bits: its value must be 8 to 15 (7692 §7.1.2.2)",
+			"server_no_context_takeover: it must not have a value (7692 §7.1.1.1)",
+		}},
+		{"HTTP/1.1|permessage-deflate=9; x", nil},
+		{"HTTP/1.1|permessage-deflate; client_max_window_bits; client_no_context_takeover=10", []string{
+			agreed,
+			"client_max_window_bits: its value must be 8 to 15 (7692 §7.1.2.2)",
+			"client_no_context_takeover: it must not have a value (7692 §7.1.1.2)",
+		}},
+	}
+	for _, tt := range tests {
+		head := strings.Replace(tt.head, "|", "\r\nSec-WebSocket-Extensions: ", 1) + "\r\n\r\n"
+		want := ""
+		for _, line := range tt.lines {
+			want += "\n" + strings.Repeat(" ", 54) + line
+		}
+		_, got, _ := strings.Cut(AnnotateHead([]byte(head), ""), " (§9.1)")
+		if got != want {
+			t.Errorf("%s:%s\nwant:%s", tt.head, got, want)
+		}
+	}
+}
+
+// A peer can fill a head with extensions, in many lines and many to a line. None
+// of it makes the explanation longer.
+func TestTraceExplainsCompressionOnce(t *testing.T) {
+	const params = "; client_max_window_bits; server_max_window_bits=9; x=y; permessage-deflate; permessage-deflate=1" +
+		"; client_no_context_takeover; server_no_context_takeover"
+	line := "Sec-WebSocket-Extensions: permessage-deflate" + strings.Repeat(params, 5) + ", permessage-deflate" + params + "\r\n"
+	for _, first := range []string{"GET / HTTP/1.1\r\n", "HTTP/1.1 101 Switching Protocols\r\n"} {
+		got := AnnotateHead([]byte(first+strings.Repeat(line, 50)+"\r\n"), "")
+		if n, want := strings.Count(got, "\n"), 50+5; n != want {
+			t.Errorf("%s: %d lines below the first, want %d:\n%s", first, n, want, got)
+		}
+	}
+}
+
 func TestTracerFollowsAHandshake(t *testing.T) {
 	tests := []struct{ name, stream, want string }{
 		{"request", traceRequest + "\x81\x01A", "> " + traceRequestLine + "\n> TEXT fin \"A\"\n"},

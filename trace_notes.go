@@ -79,14 +79,19 @@ const traceReserved = bitRSV1 | bitRSV2 | bitRSV3
 
 // traceExtension explains reserved bits. 7692 §6 defines RSV1 for whole messages
 // and sets it on their first frames, so that a continuation alone does not tell.
+// What was agreed on is not known: each note holds with compression and without.
 func traceExtension(reserved byte, o Opcode) string {
 	switch {
 	case reserved == 0 && o == OpContinuation:
 		return "RSV1-3: 0, also if the first frame says that its message is compressed (7692 §6)"
 	case reserved == 0:
-		return "RSV1-3: no extension is used (§5.2)"
+		return "RSV1-3: no extension marks this frame (§5.2)"
 	case reserved == bitRSV1 && o.startsMessage():
 		return "RSV1: the message is compressed, if that was agreed on (7692 §6)"
+	case reserved == bitRSV1 && o == OpContinuation:
+		return "RSV1: an extension must have defined it (§5.2); compression sets it on first frames only (7692 §6.1)"
+	case reserved == bitRSV1 && o.IsControl():
+		return "RSV1: an extension must have defined it (§5.2); control frames are never compressed (7692 §6.1)"
 	}
 	return "RSV1-3: not 0, which an extension must have defined (§5.2)"
 }
@@ -136,10 +141,10 @@ func traceLength(h Header) string {
 }
 
 func (t *traceNotes) payload(h Header, wire []byte) {
-	sent, p, label := traceArrived(h, wire), traceUnmask(h, wire), "payload "
+	sent, p, label := traceArrived(h, wire), traceUnmask(h, wire), "payload"
 	if h.Masked && len(sent) > 0 {
 		t.add(sent, "", "payload as sent")
-		label = "payload unmasked (§5.3) "
+		label = "payload unmasked (§5.3)"
 	}
 	if h.Opcode == OpClose && len(p) >= 2 {
 		code := CloseCode(binary.BigEndian.Uint16(p))
@@ -151,7 +156,20 @@ func (t *traceNotes) payload(h Header, wire []byte) {
 		t.add(p[2:], "", fmt.Sprintf("reason %s (§5.5.1)", traceReason(h, p)))
 		return
 	}
-	t.add(p, "", label+traceBody(h, p))
+	t.add(p, "", label+traceContent(h, p))
+}
+
+// traceContent says what the payload is of which p is the unmasked beginning. The
+// first line and the column of bytes have that in hex already, which says nothing
+// about compressed data. Text and binary frames alone tell that they have some.
+func traceContent(h Header, p []byte) string {
+	switch {
+	case h.Length == 0 || !h.RSV1 || h.RSV2 || h.RSV3 || !h.Opcode.startsMessage():
+		return " " + traceBody(h, p)
+	case h.Fin:
+		return ", if compressed: DEFLATE data without its last 00 00 ff ff (7692 §7.2.1)"
+	}
+	return ", if compressed: the beginning of DEFLATE data (7692 §7.2.1)"
 }
 
 // traceReason renders the reason in the body of a Close that begins with p.

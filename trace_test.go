@@ -101,7 +101,7 @@ func TestTraceAnnotatesEveryField(t *testing.T) {
 		{"89 85 37fa213d 7f9f4d5158", `
 PING fin mask=37fa213d "Hello"
 89                 1... ....  FIN: control frames are never fragmented (§5.5)
-                   .000 ....  RSV1-3: no extension is used (§5.2)
+                   .000 ....  RSV1-3: no extension marks this frame (§5.2)
                    .... 1001  opcode 9: ping (§5.5.2)
 85                 1... ....  MASK: 1, as in every frame of a client (§5.1)
                    .000 0101  length of the payload: 5 (§5.2)
@@ -111,7 +111,7 @@ PING fin mask=37fa213d "Hello"
 		{"08 04 03ed 6f6b", `
 CLOSE 1005 "ok"
 08                 0... ....  FIN: 0 is forbidden in a control frame (§5.5)
-                   .000 ....  RSV1-3: no extension is used (§5.2)
+                   .000 ....  RSV1-3: no extension marks this frame (§5.2)
                    .... 1000  opcode 8: close (§5.5.1)
 04                 0... ....  MASK: 0, as in every frame of a server (§5.1)
                    .000 0100  length of the payload: 4 (§5.2)
@@ -138,7 +138,7 @@ CONTINUATION fin 000102030405060708… 9223372036854775808 bytes
 		{"89 7e 0080", `
 PING fin … 128 bytes
 89                 1... ....  FIN: control frames are never fragmented (§5.5)
-                   .000 ....  RSV1-3: no extension is used (§5.2)
+                   .000 ....  RSV1-3: no extension marks this frame (§5.2)
                    .... 1001  opcode 9: ping (§5.5.2)
 7e                 0... ....  MASK: 0, as in every frame of a server (§5.1)
                    .111 1110  length: 126 stands for the 16 bits that follow (§5.2)
