@@ -12,6 +12,7 @@ import (
 const (
 	deflateMinMatch = 4    // 3 are allowed, and rarely pay
 	deflateFar      = 4096 // beyond it the shortest match does not pay either
+	deflateLong     = 64   // of what has been seen at such length the ends are entered only, lest it crowds out the rest
 )
 
 // An lzToken is a run of literals and the match after it: the length of the run
@@ -131,7 +132,12 @@ func (m *lzMatcher) lazy(i, to int) {
 		}
 		m.emit(i, found)
 		i += found.length
-		m.table.enter(m.p, next, min(i, last+1), m.old.pos)
+		end := min(i, last+1)
+		if found.length >= deflateLong {
+			m.table.enter(m.p, next, min(next+4, end), m.old.pos)
+			next = max(next, i-4)
+		}
+		m.table.enter(m.p, next, end, m.old.pos)
 	}
 }
 

@@ -279,3 +279,24 @@ func TestDeflaterSizes(t *testing.T) {
 		t.Errorf("a deflateScratch has %d bytes", n)
 	}
 }
+
+// More effort does not cost more when a message is sent again and again: what it
+// repeats within itself must not push out of the table where all of it was before.
+func TestDeflaterFindsWholeMessagesAgain(t *testing.T) {
+	message := jsonMessage(rand.New(rand.NewPCG(9, 9)), 2000)
+	fast := 0
+	for effort := effortFast; effort <= effortBest; effort++ {
+		var d deflater
+		d.init(15, true, effort)
+		total := 0
+		for range 100 {
+			total += len(d.append(nil, message, true))
+		}
+		if effort == effortFast {
+			fast = total
+		}
+		if total > fast || fast > 40*100 {
+			t.Errorf("effort %d: %d bytes, and %d with the least effort", effort, total, fast)
+		}
+	}
+}
