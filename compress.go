@@ -46,9 +46,8 @@ func poolDeflater(d *deflater) {
 
 // Compression returns what was agreed on for permessage-deflate, with the
 // defaults filled in, or nil when messages are not compressed; Effort and Threshold
-// are this side's own. Who cannot go
-// on without closes the connection: a client with CloseMandatoryExtension
-// (§7.4.1).
+// are this side's own. Who cannot go on without closes the connection: a client
+// with CloseMandatoryExtension (§7.4.1).
 func (c *Conn) Compression() *Compression {
 	if c.opts.Compression == nil {
 		return nil

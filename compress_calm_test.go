@@ -225,3 +225,29 @@ func TestCompressionCalmsDownAfterALongWrite(t *testing.T) {
 		p.wantTable("it is idle", false)
 	})
 }
+
+// What was left to whoever had the frame turn is paid when calm has had it.
+func TestCompressionCalmPaysWhatIsOwed(t *testing.T) {
+	eachCompress(t, Options{KeepAlive: -1, Compression: &Compression{}}, func(t *testing.T, c *Conn, p *compressPeer) {
+		c.frameTurn.lock(nil, nil)
+		c.owe(Event{Kind: PingReceived, Data: []byte("a")}, nil)
+		c.frameTurn.unlock() // and not yield
+		c.calm()
+		p.wantFrame("the pong", OpPong, "a")
+	})
+}
+
+// A connection that is over sets no timer, and has given back what it can.
+func TestCompressionIsNotWatchedAfterTheEnd(t *testing.T) {
+	eachCompress(t, Options{KeepAlive: -1, Compression: &Compression{}}, func(t *testing.T, c *Conn, p *compressPeer) {
+		text := compressJSON(1000)
+		mustSend(t, c, Message{Type: Text, Data: []byte(text)})
+		p.wantMessage("a message", Text, true, text)
+		c.CloseNow()
+		p.wantTable("it is over", false)
+		c.watchWarmth()
+		if c.warm.timer.Stop() {
+			t.Error("there is a timer")
+		}
+	})
+}

@@ -258,6 +258,10 @@ func (c *Conn) finishCleanly() error {
 
 	closed := c.transport.Close()
 	close(c.done)
+	if c.frameTurn.tryLock() { // somebody may go on to hold the Conn
+		c.sender.Rest()
+		c.frameTurn.unlock()
+	}
 	c.readWatch.release()
 	c.writeWatch.release()
 	if onOver != nil {

@@ -64,6 +64,9 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 		return c.expired(ctx)
 	}
 	defer c.writeTurn.unlock()
+	if ctx.Err() != nil || c.Err() != nil {
+		return c.expired(ctx)
+	}
 	m := &p.message
 	data := m.Data
 	if c.sender.canCompress(m.Data) && !m.NoCompression { // before the frame turn, for which a Pong may wait

@@ -206,6 +206,7 @@ func (r *messageReader) Read(p []byte) (n int, err error) {
 // skip drops what is left of a message that was handed out by NextReader.
 func (c *Conn) skip(ctx context.Context) error {
 	if c.Err() != nil || c.winding {
+		c.partial = nil
 		return c.reason() // what is left in the buffers is not handed out
 	}
 	if c.reader != nil {

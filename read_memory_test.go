@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestReadDoesNotTrustAnnouncedLengths counts what connections allocate that
@@ -80,4 +81,30 @@ func TestReadHoldsNoBufferWhileIdle(t *testing.T) {
 			synctest.Wait()
 		}
 	})
+}
+
+// What was kept of a message for the next read is let go when there will be none.
+func TestReadLetsGoOfAMessageThatWillNotEnd(t *testing.T) {
+	ends := map[string]func(c *Conn, p *testPeer){
+		"between-reads": func(c *Conn, p *testPeer) { c.CloseNow() },
+		"in-a-read":     func(c *Conn, p *testPeer) { p.conn.Close() },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
+				p.write(OpBinary, false, "the beginning of a message")
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				c.Read(ctx)
+				if len(c.partial) == 0 {
+					t.Error("the beginning was not kept")
+				}
+				end(c, p)
+				c.Read(background)
+				if c.partial != nil {
+					t.Error("it is kept for ever")
+				}
+			})
+		})
+	}
 }

@@ -58,8 +58,10 @@ func (s *Sender) AppendMessage(dst []byte, t MessageType, payload []byte) ([]byt
 // masks the copy in dst when we are the client; payload is not changed. When
 // compression was agreed on, the frames of a message are compressed whose first
 // payload is not shorter than Compression.Threshold. Then all of them must be sent,
-// and what dst has behind its length, up to its capacity, may be overwritten. An error means that the frame would have been illegal; then dst is
-// returned as it was and nothing has changed.
+// and what dst has behind its length, up to its capacity, may be overwritten.
+//
+// An error means that the frame would have been illegal; then dst is returned as it
+// was and nothing has changed.
 func (s *Sender) AppendFrame(dst []byte, op Opcode, fin bool, payload []byte) ([]byte, error) {
 	if op == OpClose {
 		code, reason, broken := ParseCloseBody(payload)

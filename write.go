@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// Write sends a message in one frame, or compressed in one for each 64 KiB. It returns when the transport has taken
-// it; p is free to be used again then, and is never changed. Text must be UTF-8.
-// Concurrent writes take turns. WriteBatch can leave a message uncompressed.
+// Write sends a message in one frame, or compressed in one for each 64 KiB. It
+// returns when the transport has taken it; p is free to be used again then, and is
+// never changed. Text must be UTF-8. Concurrent writes take turns. WriteBatch can
+// leave a message uncompressed.
 //
 // A context that ends while Write waits for its turn leaves the connection as it
 // was. One that ends while the frame is being written fails the connection,

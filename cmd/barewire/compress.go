@@ -27,10 +27,11 @@ side agrees; the other flags that begin with -compress need it. -server- and -cl
 in their names tell who sends, and mean the same in serve and dial. A window is how
 far back compressed data may refer; what the sides want is agreed on by taking the
 smaller one, and a side that cannot have a smaller one than 15 does without
-compression (serve), or does not connect (dial). With -no-takeover each message begins with an empty window: that saves
-memory, and compresses small messages much worse. -max-message is about the size of
-messages as they come out. Do not compress secrets together with text that others
-choose, who could guess them from the size of the result (7692 §8).
+compression (serve), or does not connect (dial). With -no-takeover each message
+begins with an empty window: that saves memory, and compresses small messages much
+worse. -max-message is about the size of messages as they come out. Do not compress
+secrets together with text that others choose, who could guess them from the size
+of the result (7692 §8).
 
 `
 
