@@ -99,31 +99,32 @@ type warmth struct {
 func (c *Conn) heat() {
 	if c.warm.used = true; !c.warm.on {
 		c.warm.on = true
-		c.watchWarmth()
+		c.watchWarmth(calmAfter)
 	}
 }
 
-func (c *Conn) watchWarmth() {
+// watchWarmth has calm called after d.
+func (c *Conn) watchWarmth(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.over:
 	case c.warm.timer == nil:
-		c.warm.timer = time.AfterFunc(calmAfter, c.calm)
+		c.warm.timer = time.AfterFunc(d, c.calm)
 	default:
-		c.warm.timer.Reset(calmAfter)
+		c.warm.timer.Reset(d)
 	}
 }
 
 // calm is called when the connection may have compressed nothing for calmAfter.
 func (c *Conn) calm() {
-	if !c.frameTurn.tryLock() {
-		c.watchWarmth()
+	if !c.frameTurn.tryLock() { // somebody writes
+		c.watchWarmth(calmAfter / 8)
 		return
 	}
 	if c.warm.on = c.warm.used; c.warm.on {
 		c.warm.used = false
-		c.watchWarmth()
+		c.watchWarmth(calmAfter)
 	} else {
 		c.sender.Rest()
 	}

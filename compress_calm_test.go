@@ -33,7 +33,7 @@ func eachCalm(t *testing.T, agreed Compression, f func(t *testing.T, c *Conn, p 
 }
 
 // calmTick is a little longer than calmAfter: a Conn that is writing when it is to
-// look whether it is busy looks again later.
+// look whether it is busy looks again soon, and in fake time such things meet.
 const calmTick = calmAfter + 7*time.Second
 
 // tick lets the time pass after which the Conn looks whether it is busy, and
@@ -245,7 +245,7 @@ func TestCompressionIsNotWatchedAfterTheEnd(t *testing.T) {
 		p.wantMessage("a message", Text, true, text)
 		c.CloseNow()
 		p.wantTable("it is over", false)
-		c.watchWarmth()
+		c.watchWarmth(calmAfter)
 		if c.warm.timer.Stop() {
 			t.Error("there is a timer")
 		}
