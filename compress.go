@@ -90,15 +90,15 @@ const calmAfter = 30 * time.Second
 
 // A warmth tells whether a connection is busy compressing.
 type warmth struct {
-	on    bool        // the deflater has a table, and the timer runs; belongs to who has frameTurn
-	used  bool        // something was compressed since the timer was set; likewise
+	used  bool        // something was compressed since the timer was set; belongs to who has frameTurn
 	timer *time.Timer // nil until something is compressed; guarded by Conn.mu
 }
 
-// heat is called when something is compressed.
+// heat is called before something is compressed. As long as the deflater has a
+// table, the timer runs.
 func (c *Conn) heat() {
-	if c.warm.used = true; !c.warm.on {
-		c.warm.on = true
+	c.warm.used = true
+	if c.sender.deflater.table == nil {
 		c.watchWarmth(calmAfter)
 	}
 }
@@ -122,7 +122,7 @@ func (c *Conn) calm() {
 		c.watchWarmth(calmAfter / 8)
 		return
 	}
-	if c.warm.on = c.warm.used; c.warm.on {
+	if c.warm.used {
 		c.warm.used = false
 		c.watchWarmth(calmAfter)
 	} else {

@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
 )
 
 // compressAll has messages of any length compressed.
@@ -64,14 +63,10 @@ func newCompressConnOn(t *testing.T, role Role, o Options, wrap func(ours *simCo
 // eachCompress runs a test twice, as server and as client, in bubbles.
 func eachCompress(t *testing.T, o Options, f func(t *testing.T, c *Conn, p *compressPeer)) {
 	t.Helper()
-	for _, role := range []Role{RoleServer, RoleClient} {
-		t.Run(role.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, p := newCompressConn(t, role, o)
-				f(t, c, p)
-			})
-		})
-	}
+	inEachRole(t, func(t *testing.T, role Role) {
+		c, p := newCompressConn(t, role, o)
+		f(t, c, p)
+	})
 }
 
 // checkSent judges what the Conn has sent: its frames, and how far back it

@@ -117,12 +117,18 @@ func checkSent(t *testing.T, role Role, sent []byte, agreed *Compression) {
 // eachRole runs a test of a Conn twice, as server and as client, in bubbles.
 func eachRole(t *testing.T, o Options, f func(t *testing.T, c *Conn, p *testPeer)) {
 	t.Helper()
+	inEachRole(t, func(t *testing.T, role Role) {
+		c, p := newTestConn(t, role, o)
+		f(t, c, p)
+	})
+}
+
+// inEachRole runs a test as server and as client, in bubbles.
+func inEachRole(t *testing.T, f func(t *testing.T, role Role)) {
+	t.Helper()
 	for _, role := range []Role{RoleServer, RoleClient} {
 		t.Run(role.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, p := newTestConn(t, role, o)
-				f(t, c, p)
-			})
+			synctest.Test(t, func(t *testing.T) { f(t, role) })
 		})
 	}
 }

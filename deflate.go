@@ -89,6 +89,14 @@ func (c Compression) normal() Compression {
 	return c
 }
 
+// sentBy returns what holds for the messages that a side sends.
+func (c *Compression) sentBy(role Role) (windowBits int, takeover bool) {
+	if role == RoleServer {
+		return c.ServerMaxWindowBits, !c.ServerNoContextTakeover
+	}
+	return c.ClientMaxWindowBits, !c.ClientNoContextTakeover
+}
+
 // Check returns an error, which wraps ErrHandshakeValue, when a field has a value
 // that it cannot have. Without it the nearest one that exists is used. A nil
 // Compression is in order.

@@ -15,11 +15,7 @@ func (r *Receiver) SetCompression(agreed *Compression) {
 	}
 	c := agreed.normal()
 	r.inflater = &inflater{}
-	if r.role == RoleServer {
-		r.inflater.init(c.ClientMaxWindowBits, !c.ClientNoContextTakeover)
-	} else {
-		r.inflater.init(c.ServerMaxWindowBits, !c.ServerNoContextTakeover)
-	}
+	r.inflater.init(c.sentBy(1 - r.role)) // the other one
 }
 
 // maxInflateInput is how much compressed data the inflater is given at once. It

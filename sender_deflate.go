@@ -18,11 +18,8 @@ func (s *Sender) SetCompression(agreed *Compression) {
 	}
 	c := agreed.normal()
 	s.deflater, s.threshold = &deflater{}, c.Threshold
-	if s.role == RoleServer {
-		s.deflater.init(c.ServerMaxWindowBits, !c.ServerNoContextTakeover, c.Effort)
-	} else {
-		s.deflater.init(c.ClientMaxWindowBits, !c.ClientNoContextTakeover, c.Effort)
-	}
+	windowBits, takeover := c.sentBy(s.role)
+	s.deflater.init(windowBits, takeover, c.Effort)
 }
 
 // Rest lets go the memory that only a busy Sender needs, up to 120 KiB when
