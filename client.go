@@ -301,6 +301,7 @@ func (a *attempt) open(ctx context.Context, nc net.Conn, r route) (c *Conn, resp
 	c.out.talkative = talkative || c.out.talkative // WrapConn may hide it
 	c.frameTurn.unlock()
 	c.subprotocol = agreed.Subprotocol
+	c.opened()
 	return c, resp, nil
 }
 

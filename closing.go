@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // Close sends a Close frame and waits for the peer's, which takes
@@ -124,6 +125,22 @@ func (c *Conn) abandon(why string) {
 	c.sendClose(CloseInternalError, why)
 }
 
+// slowGrace is how long a peer that takes too little may take for the Close
+// frame that tells it so.
+const slowGrace = 100 * time.Millisecond
+
+// dismiss closes a connection whose peer takes messages too slowly. Most likely
+// it does not take the Close either.
+func (c *Conn) dismiss() {
+	c.closing.Store(true)
+	c.end(&CloseError{Code: CloseTryAgainLater, Reason: "too slow", cause: ErrSlowConsumer})
+	c.hurry()
+	grace := time.AfterFunc(slowGrace, func() { c.CloseNow() })
+	if c.sendClose(CloseTryAgainLater, "too slow") == nil && grace.Stop() {
+		c.await()
+	}
+}
+
 // dropReader takes the message away that NextReader has handed out.
 // What has not arrived of it yet will be dropped too.
 func (c *Conn) dropReader() {
@@ -160,6 +177,7 @@ func (c *Conn) lost(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
+	c.in.release() // somebody may go on to hold the Conn
 	c.finish(&CloseError{Code: CloseAbnormal, cause: err})
 	return c.reason()
 }

@@ -63,6 +63,20 @@ func testLostSession(t *testing.T, c *Conn, want error) {
 }
 
 // The last byte of the session makes the difference.
+// Somebody may go on to hold the Conn.
+func TestConnCloseLetsTheBufferGo(t *testing.T) {
+	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
+		p.writeBytes([]byte("\x81"))
+		read := startRead(c)
+		synctest.Wait()
+		p.conn.Close()
+		<-read
+		if c.in.buf != nil || c.in.data != nil {
+			t.Error("a lost connection holds its buffer")
+		}
+	})
+}
+
 func TestConnCloseIsNormalAfterTheLastByte(t *testing.T) {
 	for name, cut := range map[string]func(end *simConn, offset int){"eof": (*simConn).eofAt, "reset": (*simConn).resetAt} {
 		t.Run(name, func(t *testing.T) {

@@ -48,10 +48,17 @@ type Options struct {
 	// and PongTimeout how long it may then go on to be, before the connection
 	// is given up with ErrPeerDead. Whatever arrives counts as an answer.
 	// Defaults 30 s and 30 s; a negative KeepAlive turns this off. Nobody has
-	// to read for it, but on a connection whose next message waits to be read
-	// no death is noticed, and one whose peer does not even take the ping is
-	// left to WriteTimeout.
+	// to read for it: it takes what comes before the next message, also a
+	// Close, which it answers, so that nothing can be sent any more. But while
+	// the next message waits to be read no death is noticed, and a peer that
+	// does not even take the ping is left to WriteTimeout.
 	KeepAlive, PongTimeout time.Duration
+
+	// IdleTimeout closes a connection with CloseGoingAway on which for so long
+	// no message, nor a piece of one, has come or gone. Pings and pongs do not
+	// count. By default, and when it is negative, a connection may be idle for
+	// ever.
+	IdleTimeout time.Duration
 
 	// CloseTimeout bounds everything that follows the first Close frame, or
 	// the first error: sending ours, waiting for the peer's, and for the end
@@ -63,6 +70,9 @@ type Options struct {
 	// connection has one only while it is busy. A frame of up to WriteBuffer
 	// bytes is copied and leaves in one write; NextWriter makes such frames.
 	ReadBuffer, WriteBuffer int
+
+	// Hooks are told what happens on connections, for metrics. Default none.
+	Hooks *Hooks
 
 	// Logger is told of connections that fail because the peer broke a rule
 	// (§7.1.7), at level Info. By default they are not logged: the reads tell.
@@ -145,8 +155,10 @@ type Conn struct {
 	owedMu sync.Mutex
 	owing  atomic.Bool // something was owed since it was last paid
 
-	pings pings
-	pulse pulse
+	pings    pings
+	pulse    pulse
+	idleness idleness
+	tally    tally
 
 	closing atomic.Bool   // this side has begun to close
 	done    chan struct{} // closed when the connection is over
@@ -168,7 +180,9 @@ func newConn(t transport, role Role, o Options, early []byte) *Conn {
 	c.out.init(t, c.opts.WriteBuffer, c.opts.WriteTimeout)
 	c.readWatch.setDeadline = t.SetReadDeadline
 	c.writeWatch.setDeadline = t.SetWriteDeadline
+	c.tally.bytesReceived.Add(int64(len(early)))
 	c.startPulse()
+	c.startIdleness()
 	return c
 }
 
@@ -244,14 +258,10 @@ func (c *Conn) finishCleanly() error {
 		return nil
 	}
 	c.over = true
-	if c.kill != nil {
-		c.kill.Stop()
-	}
-	if c.pulse.timer != nil {
-		c.pulse.timer.Stop()
-	}
-	if c.warm.timer != nil {
-		c.warm.timer.Stop()
+	for _, timer := range []*time.Timer{c.kill, c.pulse.timer, c.idleness.timer, c.warm.timer} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	onOver := c.onOver
 	c.mu.Unlock()
@@ -270,11 +280,16 @@ func (c *Conn) finishCleanly() error {
 	return closed
 }
 
-// whenOver has f called when the connection is over.
+// whenOver has f called when the connection is over, after those that it was
+// called with before.
 func (c *Conn) whenOver(f func()) {
 	c.mu.Lock()
-	over := c.over
-	c.onOver = f
+	over, first := c.over, c.onOver
+	if first == nil {
+		c.onOver = f
+	} else {
+		c.onOver = func() { first(); f() }
+	}
 	c.mu.Unlock()
 	if over {
 		f()

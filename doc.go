@@ -6,7 +6,8 @@
 // A [Conn] is a connection. A server gets one from [Handler] or
 // [Upgrader.Upgrade] behind net/http, or from a [Server] without it; a client gets
 // one from [Dialer.Dial], or one after the other from [Dialer.Redial]. Then it is
-// Read and Write, with a context each, from any goroutine.
+// Read and Write, with a context each, from any goroutine. A [Hub] sends messages
+// to many of them, a [Group] bounds their number and ends them together.
 //
 // An [Endpoint] is the protocol without I/O: bytes in, events and bytes out. It
 // is for event loops, tests, tools, and for those who want to see every step. It
@@ -68,14 +69,20 @@
 //	read.go        the reading half
 //	write.go       the writing half
 //	compress.go    compressed messages, and memory that connections share
-//	prepared.go    one message to many connections
 //	turn.go        a mutex whose waiters can give up
 //	watch.go       contexts that end a blocked call
 //	closing.go     the closing handshake, failing, and losing a connection (§7)
 //	ping.go        round trips
 //	keepalive.go   peers that are gone without a word
+//	idle.go        connections that nobody uses
+//	stats.go       counters and hooks
+//	prepared.go    a message that is framed once for many connections
+//	queue.go       what waits for a slow peer
+//	hub.go         topics: one message to all who have joined
 //	maskkeys.go    where a client's masking keys come from (§5.3)
-//	upgrade.go     the handshake on real connections
+//	upgrade.go     the handshake behind net/http, and in upgrade_conn.go
+//	               without it
+//	group.go       a server's connections: limits, and a common end
 //	server.go      Handler for net/http, and Server without it
 //	location.go    ws and wss URLs (§3)
 //	client.go      the client's handshake on real connections, with exchange.go,

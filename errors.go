@@ -90,7 +90,8 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("websocket: closed by %s with %s, reason %q", by, e.Code, e.Reason)
 }
 
-// Unwrap returns the transport's error when Code is CloseAbnormal, else nil.
+// Unwrap returns the transport's error when Code is CloseAbnormal, ErrSlowConsumer
+// when a Queue has closed the connection, and else nil.
 func (e *CloseError) Unwrap() error { return e.cause }
 
 // CloseStatus tells from the error of a read, or of Conn.Err, how the

@@ -6,6 +6,8 @@ package websocket
 import (
 	"io"
 	"net"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -20,13 +22,18 @@ type outbox struct {
 	talkative bool          // the transport writes also when it is not asked to, as TLS does
 	watch     *watch        // of the transport's writes
 
-	b   []byte  // collected and not yet written
-	buf *[]byte // where b began
-	err error
+	b    []byte  // collected and not yet written
+	buf  *[]byte // where b began
+	err  error
+	sent atomic.Int64 // bytes that the transport has taken
 
-	by      time.Time // the transport's write deadline
-	vectors [2][]byte // the memory of buffers
-	buffers net.Buffers
+	by      time.Time   // the transport's write deadline
+	lent    [][]byte    // to be written behind b; lent[0] is a place for b
+	lending int         // bytes in lent
+	vectors [3][]byte   // the memory of lent, unless there is much of it
+	buffers net.Buffers // what a writev has yet to write
+
+	probe *probe // nil until try is called
 }
 
 func (o *outbox) init(t transport, size int, timeout time.Duration) {
@@ -48,6 +55,7 @@ func (o *outbox) open(w *watch) {
 	o.watch = w
 	o.buf = getBuffer(o.size)
 	o.b = (*o.buf)[:0]
+	o.lent = o.vectors[:1]
 }
 
 // close writes what is left and gives the buffer back.
@@ -60,7 +68,7 @@ func (o *outbox) close() error {
 		o.err = o.watch.move(o.by)
 	}
 	putBuffer(o.buf)
-	o.b, o.buf = nil, nil
+	o.b, o.buf, o.lent = nil, nil, nil
 	return o.err
 }
 
@@ -77,9 +85,8 @@ func (o *outbox) frame(h Header, payload []byte) {
 	case h.Masked:
 		o.masked(h, payload)
 	case o.vectored:
-		n := min(len(payload), maxWrite)
-		o.writev(payload[:n])
-		o.writeAll(payload[n:])
+		o.lend(payload)
+		o.flush()
 	default:
 		o.b = append(o.b, payload[:cap(o.b)-len(o.b)]...)
 		rest := payload[len(o.b)-h.Size():]
@@ -110,12 +117,49 @@ func (o *outbox) masked(h Header, payload []byte) {
 	}
 }
 
-// flush writes what was collected.
-func (o *outbox) flush() {
-	if len(o.b) > 0 {
-		o.write(o.b)
-		o.b = o.b[:0]
+// shared adds a whole frame that stays as it is until it is written, so that
+// it need not be copied.
+func (o *outbox) shared(frame []byte) {
+	if o.vectored {
+		o.lend(frame)
+		return
 	}
+	if len(o.b)+len(frame) > cap(o.b) {
+		o.flush()
+	}
+	if len(frame) > cap(o.b) {
+		o.writeAll(frame)
+		return
+	}
+	o.b = append(o.b, frame...)
+}
+
+// lend adds bytes that stay as they are until they are written. Nothing must be
+// added to o.b before that.
+func (o *outbox) lend(p []byte) {
+	n := min(len(p), maxWrite)
+	if o.lending+n > maxWrite {
+		o.flush()
+	}
+	o.lent, o.lending = append(o.lent, p[:n]), o.lending+n
+	if n < len(p) {
+		o.flush()
+		o.writeAll(p[n:])
+	}
+}
+
+// flush writes what was collected and lent.
+func (o *outbox) flush() {
+	switch {
+	case len(o.lent) == 1 && len(o.b) > 0:
+		o.write(o.b)
+	case len(o.lent) == 2 && len(o.b) == 0:
+		o.write(o.lent[1])
+	case len(o.lent) > 1:
+		o.writev()
+	}
+	clear(o.lent)
+	o.b, o.lent, o.lending = o.b[:0], o.vectors[:1], 0
 }
 
 // maxWrite is how many bytes the transport is given at once. Each write has the
@@ -135,22 +179,65 @@ func (o *outbox) write(p []byte) {
 		return
 	}
 	n, err := o.transport.Write(p)
+	o.sent.Add(int64(max(n, 0)))
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
 	o.err = err
 }
 
-// writev writes what was collected and p with one system call.
-func (o *outbox) writev(p []byte) {
+// writev writes what was collected and lent with one system call.
+func (o *outbox) writev() {
 	if !o.arm() {
 		return
 	}
-	o.vectors = [2][]byte{o.b, p}
-	o.buffers = o.vectors[:]
-	_, o.err = o.buffers.WriteTo(o.transport)
-	o.vectors, o.buffers = [2][]byte{}, nil
-	o.b = o.b[:0]
+	o.buffers = o.lent[1:]
+	if len(o.b) > 0 {
+		o.lent[0] = o.b
+		o.buffers = o.lent
+	}
+	n, err := o.buffers.WriteTo(o.transport)
+	o.sent.Add(n)
+	o.buffers, o.err = nil, err
+}
+
+// A probe writes to a socket without waiting.
+type probe struct {
+	raw   syscall.RawConn
+	write func(fd uintptr) (done bool) // writes p; made once
+	p     []byte
+	n     int
+	err   error
+}
+
+func newProbe(raw syscall.RawConn) *probe {
+	r := &probe{raw: raw}
+	r.write = func(fd uintptr) bool {
+		r.n, r.err = writeSocket(fd, r.p)
+		return true
+	}
+	return r
+}
+
+// try writes what the socket takes of p at once, and returns how much that
+// was. The outbox must be closed; w is the watch of the transport's writes.
+func (o *outbox) try(w *watch, raw syscall.RawConn, p []byte) (n int) {
+	o.watch = w
+	if !o.arm() {
+		return 0
+	}
+	if o.probe == nil {
+		o.probe = newProbe(raw)
+	}
+	r := o.probe
+	r.p, r.n, r.err = p, 0, nil
+	o.err = r.raw.Write(r.write)
+	if o.err == nil {
+		o.err = r.err
+	}
+	r.p = nil
+	o.sent.Add(int64(r.n))
+	return r.n
 }
 
 // arm moves the write deadline when less than the timeout is left of it. It is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -266,3 +267,67 @@ func TestOutboxLeavesNoDeadlineBehindOnTLS(t *testing.T) {
 type netConner struct{}
 
 func (netConner) NetConn() net.Conn { return nil }
+
+// TestOutboxWritesSharedFramesExactly sends frames that need no copy, alone and
+// together, behind what is owed to the peer.
+func TestOutboxWritesSharedFramesExactly(t *testing.T) {
+	var sizes [][]int
+	for _, n := range append(outboxFrames, 70_000, 200_000, 5, maxWrite-1, maxWrite, maxWrite+1) {
+		sizes = append(sizes, []int{n})
+	}
+	sizes = append(sizes, slices.Concat(sizes...), []int{5, 5, 5, 200_000}, []int{200_000, 5, 5, 5})
+	for _, batch := range sizes {
+		testOutboxShares(t, false, batch)
+		testOutboxShares(t, true, batch)
+	}
+}
+
+func testOutboxShares(t *testing.T, vectored bool, sizes []int) {
+	o, l, w := newTestOutbox(256, -1)
+	o.vectored = vectored
+	o.open(w)
+	o.b = append(o.b, "owed"...)
+	want := []byte("owed")
+	for _, n := range sizes {
+		frame := []byte(testPayload(n))
+		o.shared(frame)
+		want = append(want, frame...)
+	}
+	wantNil(t, "close", o.close())
+	if !bytes.Equal(bytes.Join(l.writes, nil), want) {
+		t.Errorf("vectored=%v, frames of %d: wrong bytes", vectored, sizes)
+	}
+	if o.sent.Load() != int64(len(want)) {
+		t.Errorf("vectored=%v, frames of %d: %d bytes were counted", vectored, sizes, o.sent.Load())
+	}
+	if o.lent != nil || o.buffers != nil {
+		t.Errorf("vectored=%v, frames of %d: they are kept", vectored, sizes)
+	}
+}
+
+// With writev none of them is copied, and without it small ones share a write.
+func TestOutboxWritesSharedFramesAsRarelyAsItCan(t *testing.T) {
+	small, large := make([]byte, 100), make([]byte, 1000)
+	for vectored, want := range map[bool][]int{true: {100, 100, 100, 1000, 100}, false: {200, 100, 1000, 100}} {
+		o, l, w := newTestOutbox(256, -1)
+		o.vectored = vectored
+		o.open(w)
+		for _, frame := range [][]byte{small, small, small, large, small} {
+			o.shared(frame)
+			if vectored && len(l.writes) > 0 {
+				t.Error("written before the end")
+			}
+		}
+		wantNil(t, "close", o.close())
+		var got []int
+		for i, p := range l.kept {
+			got = append(got, len(p))
+			if vectored && &p[0] != &small[0] && &p[0] != &large[0] {
+				t.Errorf("frame %d was copied", i)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("vectored=%v: writes of %d bytes, want %d", vectored, got, want)
+		}
+	}
+}

@@ -123,15 +123,18 @@ func (ps *pings) remove(p *ping) {
 
 // answer takes the payload of a pong. §5.5.3: it may be one that nobody asked
 // for, or one that has come before.
-func (ps *pings) answer(payload []byte) {
+func (ps *pings) answer(payload []byte) (rtt time.Duration, ok bool) {
 	if len(payload) != 8 {
-		return
+		return 0, false
 	}
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if p := ps.waiting[binary.BigEndian.Uint64(payload)]; p != nil {
-		delete(ps.waiting, p.id)
-		p.rtt = time.Since(p.sent)
-		close(p.answered)
+	p := ps.waiting[binary.BigEndian.Uint64(payload)]
+	if p == nil {
+		return 0, false
 	}
+	delete(ps.waiting, p.id)
+	p.rtt = time.Since(p.sent)
+	close(p.answered)
+	return p.rtt, true
 }

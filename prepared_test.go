@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // preparedPair returns a Conn in the role, and the other side of it.
@@ -82,8 +83,8 @@ func TestPreparedIsCompressedOnceForEachSetting(t *testing.T) {
 			}
 		}
 		for s, data := range p.deflated {
-			if len(data) > len(message)/10 {
-				t.Errorf("%+v: %d bytes for %d", s, len(data), len(message))
+			if len(data.payload()) > len(message)/10 {
+				t.Errorf("%+v: %d bytes for %d", s, len(data.payload()), len(message))
 			}
 		}
 	})
@@ -145,5 +146,86 @@ func TestPreparedEndsWithItsConnection(t *testing.T) {
 		if err := c.WritePrepared(background, m); err != ErrClosed {
 			t.Errorf("a closed connection: %v", err)
 		}
+	})
+}
+
+// Several go together like a batch: with as few writes as can be, and those in
+// front of one that is refused are sent.
+func TestPreparedGoesInBatches(t *testing.T) {
+	eachRole(t, Options{WriteBuffer: 1 << 10}, func(t *testing.T, c *Conn, p *testPeer) {
+		a, b := Prepare(textMessage("a")), Prepare(textMessage(testPayload(100)))
+		bad := Prepare(textMessage("\xff"))
+		wantNil(t, "none", c.WritePrepared(background))
+		wantNil(t, "three", c.WritePrepared(background, a, b, a))
+		p.wantTexts("in order", "a", testPayload(100), "a")
+		if n := len(p.sim.peer.writes()); n != 1 {
+			t.Errorf("%d writes", n)
+		}
+		wantIs(t, "a bad one", c.WritePrepared(background, a, b, bad, a), ErrInvalidUTF8)
+		p.wantTexts("those in front of it", "a", testPayload(100))
+		p.wantIdle("and no more")
+		wantNil(t, "afterwards", c.WritePrepared(background, b))
+		p.wantTexts("nothing was harmed", testPayload(100))
+	})
+}
+
+// Frames of all sizes are in one batch, compressed and not.
+func TestPreparedBatchesMayBeLarge(t *testing.T) {
+	for _, link := range testLinks[:4] {
+		for name, o := range map[string]Options{"plain": {}, "compressed": withCompression(Compression{Threshold: 200})} {
+			for _, role := range []Role{RoleServer, RoleClient} {
+				t.Run(fmt.Sprint(link.name, "/", name, "/", role), func(t *testing.T) {
+					ours, theirs := link.open(t)
+					c, _ := newTestConnOn(t, role, o, ends{ours, theirs})
+					other, _ := newTestConnOn(t, opposite(role), o, ends{theirs, ours})
+					var batch []*Prepared
+					for _, n := range testSizes {
+						text := textMessage(testPayload(n))
+						batch = append(batch, Prepare(text))
+						text.NoCompression = true
+						batch = append(batch, Prepare(text))
+					}
+					sent := started(func() error { return c.WritePrepared(background, batch...) })
+					for _, n := range testSizes {
+						wantRead(t, other, []byte(testPayload(n)))
+						wantRead(t, other, []byte(testPayload(n)))
+					}
+					wantNil(t, "WritePrepared", <-sent)
+				})
+			}
+		}
+	}
+}
+
+// Who prepares a message may change its bytes, also before it is compressed.
+func TestPreparedHasACopy(t *testing.T) {
+	for name, o := range map[string]Options{"plain": {}, "compressed": withCompression(Compression{Threshold: -1})} {
+		t.Run(name, func(t *testing.T) {
+			inEachRole(t, func(t *testing.T, role Role) {
+				c, other := preparedPair(t, role, o)
+				data := []byte("as it was")
+				m := Prepare(Message{Type: Text, Data: data})
+				clear(data)
+				for range 2 { // it is not masked in place either
+					wantNil(t, "WritePrepared", c.WritePrepared(background, m))
+					wantRead(t, other, []byte("as it was"))
+				}
+			})
+		})
+	}
+}
+
+// WriteTimeout is for each 64 KiB of a batch, not for all of it.
+func TestPreparedBatchesHaveTimeToLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newTestConn(t, RoleServer, Options{WriteTimeout: 10 * time.Second})
+		c.out.vectored = true // though the transport has no writev
+		m := Prepare(Message{Type: Binary, Data: make([]byte, 60<<10)})
+		sent := started(func() error { return c.WritePrepared(background, m, m, m, m, m, m, m, m) })
+		for range 8 {
+			time.Sleep(9 * time.Second)
+			p.wantFrame("it moves", OpBinary, string(m.message.Data))
+		}
+		wantNil(t, "WritePrepared", <-sent)
 	})
 }

@@ -84,12 +84,12 @@ func (c *Conn) keep(msg, dst []byte, err error) {
 }
 
 // room returns b with room for more of a payload of which want bytes are to
-// come: it doubles at most.
+// come: it doubles at most, once it is larger than two of minRoom.
 func room(b []byte, want int64) []byte {
 	if free := int64(cap(b) - len(b)); free >= minRoom || free >= want {
 		return b
 	}
-	more := int(min(want, int64(max(minRoom, len(b)))))
+	more := int(min(want, int64(max(2*minRoom, len(b)))))
 	grown := make([]byte, len(b), len(b)+more) // append would round up by a quarter
 	copy(grown, b)
 	return grown
@@ -193,8 +193,11 @@ func (r *messageReader) Read(p []byte) (n int, err error) {
 		}
 	}
 	n = copy(p, c.piece)
-	c.piece = c.piece[n:]
-	if len(c.piece) == 0 && r.final {
+	if c.piece = c.piece[n:]; len(c.piece) > 0 {
+		return n, nil
+	}
+	c.piece = nil // not to hold the buffer that it is a part of
+	if r.final {
 		r.ended, c.reader = true, nil
 		if n == 0 {
 			return 0, io.EOF
@@ -227,8 +230,12 @@ func (c *Conn) skip(ctx context.Context) error {
 func (c *Conn) data(ctx context.Context, into []byte) (Event, error) {
 	for {
 		ev, err := c.event(ctx, into)
-		if err != nil || ev.Kind == DataReceived {
+		if err != nil {
 			return ev, err
+		}
+		if ev.Kind == DataReceived {
+			c.received(ev)
+			return ev, nil
 		}
 	}
 }
@@ -283,6 +290,7 @@ func (c *Conn) more(ctx context.Context, into []byte) (b []byte, err error) {
 	switch {
 	case len(b) > 0:
 		c.pulse.hear()
+		c.tally.bytesReceived.Add(int64(len(b)))
 		return b, nil
 	case err == nil: // io.Reader may do that
 		return nil, nil
@@ -298,7 +306,9 @@ func (c *Conn) handle(ctx context.Context, ev Event) error {
 	case PingReceived:
 		c.owe(ev, nil)
 	case PongReceived:
-		c.pings.answer(ev.Data)
+		if rtt, ok := c.pings.answer(ev.Data); ok {
+			c.ponged(rtt)
+		}
 	case CloseReceived:
 		return c.closed(ctx, ev)
 	}

@@ -311,3 +311,18 @@ func TestMessagesCanBeLeftAndTakenUp(t *testing.T) {
 		reads(t, c).want("after leaving the loop", Text, "c")
 	})
 }
+
+func TestReaderHoldsNoBufferBehindItsMessage(t *testing.T) {
+	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
+		p.write(OpText, true, "a message that is longer than sixteen bytes")
+		io.Copy(io.Discard, mustNextReader(t, c, Text))
+		ctx, cancel := context.WithCancel(t.Context())
+		read := started(func() error { _, _, err := c.Read(ctx); return err })
+		synctest.Wait()
+		if c.piece != nil {
+			t.Errorf("a waiting connection holds %d bytes", cap(c.piece))
+		}
+		cancel()
+		<-read
+	})
+}

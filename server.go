@@ -33,12 +33,14 @@ func Handler(f func(ctx context.Context, c *Conn) error, u *Upgrader) http.Handl
 		u = &Upgrader{}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := u.Upgrade(w, r)
+		c, seat, err := u.upgrade(w, r)
 		if err != nil {
 			return // answered already
 		}
 		ctx := context.WithoutCancel(r.Context()) // it ends with the http.Handler
-		go c.serve(ctx, u.Options.logger(), func(ctx context.Context) error { return f(ctx, c) })
+		go seat.host(c, func() {
+			c.serve(ctx, u.Options.logger(), func(ctx context.Context) error { return f(ctx, c) })
+		})
 	})
 }
 
@@ -89,7 +91,8 @@ type Server struct {
 	// is over.
 	Handler func(ctx context.Context, c *Conn, r *Request) error
 
-	// Upgrader decides which requests become connections.
+	// Upgrader decides which requests become connections. Its Group, if there
+	// is one, is shut down with the server.
 	Upgrader Upgrader
 
 	// TLSConfig is used by ListenAndServeTLS, which adds certificates to a
@@ -99,11 +102,13 @@ type Server struct {
 	mu        sync.Mutex
 	closed    bool
 	listeners map[*net.Listener]struct{} // pointers: the types need not be comparable
-	pending   map[*net.Conn]struct{}     // in their handshake, and not accepted
-	answering map[*net.Conn]struct{}     // accepted, so a Close frame has to follow
-	conns     map[*Conn]struct{}
-	active    sync.WaitGroup // all of them
+	pending   map[*net.Conn]struct{}     // in their handshake, and not in the group
+	active    sync.WaitGroup             // from accepting to the end of the handler
+	own       Group                      // if Upgrader.Group is nil
 }
+
+// group returns where the connections are.
+func (s *Server) group() *Group { return cmp.Or(s.Upgrader.Group, &s.own) }
 
 // ListenAndServe listens on Addr and calls Serve.
 func (s *Server) ListenAndServe() error {
@@ -189,33 +194,30 @@ func (s *Server) serveConn(nc *net.Conn) {
 			(*nc).Close()
 		}
 	}()
-	c, r, err := s.upgrade(nc)
+	c, r, seat, err := s.upgrade(nc)
 	if err != nil {
 		return
 	}
-	defer s.untrack(func() { delete(s.conns, c) })
-	if s.isClosed() {
-		c.Close(CloseGoingAway, "")
-		return
-	}
-	c.serve(context.Background(), s.Upgrader.Options.logger(), func(ctx context.Context) error { return s.Handler(ctx, c, r) })
+	seat.host(c, func() {
+		c.serve(context.Background(), s.Upgrader.Options.logger(), func(ctx context.Context) error { return s.Handler(ctx, c, r) })
+	})
 }
 
-// upgrade makes a connection out of a pending one. At every moment it is among
-// those that Shutdown can end.
-func (s *Server) upgrade(nc *net.Conn) (c *Conn, r *Request, err error) {
-	defer s.untrack(func() {
-		delete(s.pending, nc)
-		delete(s.answering, nc)
-		if c != nil {
-			put(&s.conns, c)
+// upgrade makes a connection out of a pending one. At every moment it is pending
+// or in the group, so that Shutdown can end it.
+func (s *Server) upgrade(nc *net.Conn) (*Conn, *Request, *seat, error) {
+	defer s.untrack(func() { delete(s.pending, nc) })
+	return s.Upgrader.upgradeConn(*nc, func(r *Request) (seat *seat, err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.closed {
+			return nil, s.group().full("it is shutting down")
 		}
-	})
-	return s.Upgrader.upgradeConn(*nc, func() error {
-		if s.track(func() { delete(s.pending, nc); put(&s.answering, nc) }) {
-			return nil
+		if seat, err = s.group().admit(r); err == nil {
+			seat.carry(*nc)
+			delete(s.pending, nc)
 		}
-		return refuse(RuleUnavailable, "")
+		return seat, err
 	})
 }
 
@@ -262,10 +264,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for nc := range s.pending {
 		(*nc).Close()
 	}
-	for c := range s.conns {
-		go c.Close(CloseGoingAway, "") // each may take up to CloseTimeout
-	}
 	s.mu.Unlock()
+	err := s.group().Shutdown(ctx)
 	idle := make(chan struct{})
 	go func() { // a WaitGroup cannot be waited for with a context
 		s.active.Wait()
@@ -273,16 +273,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case <-idle:
-		return nil
 	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	s.untrack(func() {
-		for nc := range s.answering {
-			(*nc).Close()
-		}
-		for c := range s.conns {
-			c.CloseNow()
-		}
-	})
-	return ctx.Err()
+	return err
 }

@@ -64,7 +64,7 @@ func startServer(t *testing.T, s *Server, l net.Listener) {
 			t.Errorf("Serve = %v, want ErrServerClosed", err)
 		}
 		s.active.Wait()
-		if n := len(s.listeners) + len(s.pending) + len(s.answering) + len(s.conns); n != 0 {
+		if n := len(s.listeners) + len(s.pending) + s.group().Len(); n != 0 {
 			t.Errorf("the server keeps track of %d things that are over", n)
 		}
 	})

@@ -61,7 +61,7 @@ func TestServerShutdownSaysGoodbyeToAll(t *testing.T) {
 		start := time.Now()
 		done := s.shutdown(t.Context())
 		for _, p := range peers {
-			p.wantClose("the server shuts down", CloseGoingAway, "")
+			p.wantClose("the server shuts down", CloseGoingAway, "server is shutting down")
 			p.writeClose(CloseGoingAway, "")
 			p.wantEOF("the server closes first")
 			p.conn.Close()
@@ -86,7 +86,7 @@ func TestServerShutdownWaitsForHandlers(t *testing.T) {
 		p := openServer(t, s.l)
 		synctest.Wait() // until the handler runs: its peer may have the 101 before
 		done := s.shutdown(t.Context())
-		p.wantClose("the server shuts down", CloseGoingAway, "")
+		p.wantClose("the server shuts down", CloseGoingAway, "server is shutting down")
 		p.conn.Close()
 		start := time.Now()
 		time.AfterFunc(time.Hour, func() { close(finish) })
@@ -106,7 +106,7 @@ func TestServerShutdownIsBoundedWithoutContext(t *testing.T) {
 			t.Errorf("Shutdown = %v", err)
 		}
 		simWantElapsed(t, start, defaultCloseTimeout)
-		p.wantClose("the server shuts down", CloseGoingAway, "")
+		p.wantClose("the server shuts down", CloseGoingAway, "server is shutting down")
 		p.wantEOF("it did not wait any longer")
 	})
 }
@@ -187,7 +187,7 @@ func TestServerShutdownDuringAnAnswer(t *testing.T) {
 					t.Fatalf("answered with %q", head)
 				}
 				if head != "" {
-					p.wantClose("the server shuts down", CloseGoingAway, "")
+					p.wantClose("the server shuts down", CloseGoingAway, "server is shutting down")
 					p.conn.Close()
 				}
 				if err := <-done; (err == nil) != (head != "") {
@@ -264,7 +264,7 @@ func TestServerShutdownTwice(t *testing.T) {
 	runServer(t, serveEcho, func(t *testing.T, s shutdownRun) {
 		p := openServer(t, s.l)
 		first, second := s.shutdown(t.Context()), s.shutdown(t.Context())
-		p.wantClose("the server shuts down", CloseGoingAway, "")
+		p.wantClose("the server shuts down", CloseGoingAway, "server is shutting down")
 		p.writeClose(CloseGoingAway, "")
 		p.wantEOF("there is one Close only")
 		p.conn.Close()
@@ -310,7 +310,7 @@ func TestServerShutdownClosesAllListeners(t *testing.T) {
 		finishPeer(openServer(t, s.l))
 		p := openServer(t, second)
 		done := s.shutdown(t.Context())
-		p.wantClose("the server shuts down", CloseGoingAway, "")
+		p.wantClose("the server shuts down", CloseGoingAway, "server is shutting down")
 		p.conn.Close()
 		if err := <-done; err != nil {
 			t.Errorf("Shutdown = %v", err)

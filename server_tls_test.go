@@ -92,7 +92,7 @@ func testListening(t *testing.T, s *Server, listen func() error, use func(addres
 	wantEcho(p, "hello")
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(context.Background()) }()
-	p.wantClose("the server shuts down", CloseGoingAway, "")
+	p.wantClose("the server shuts down", CloseGoingAway, "server is shutting down")
 	p.writeClose(CloseGoingAway, "")
 	p.wantEOF("the server closes first")
 	p.conn.Close()

@@ -6,7 +6,9 @@ package websocket
 
 import "errors"
 
-const rawReads = false
+const rawSockets = false
+
+func writeSocket(uintptr, []byte) (n int, err error) { return 0, errors.ErrUnsupported }
 
 func readSocket(uintptr, []byte) (n int, again bool, err error) {
 	return 0, false, errors.ErrUnsupported

@@ -5,9 +5,11 @@ package websocket
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // withSocket runs f with the descriptor of a socket.
@@ -68,5 +70,98 @@ func TestSocketErrorsNameTheCall(t *testing.T) {
 	n, again, err := readSocket(^uintptr(0), make([]byte, 8))
 	if call := (*os.SyscallError)(nil); n != 0 || again || !errors.As(err, &call) || call.Syscall != "read" || !errors.Is(err, syscall.EBADF) {
 		t.Errorf("no descriptor: %d, %v, %v", n, again, err)
+	}
+}
+
+func TestSocketIsWrittenWithoutWaiting(t *testing.T) {
+	ours, theirs := loopback(t)
+	defer ours.Close()
+	defer theirs.Close()
+	wantNil(t, "SetWriteBuffer", ours.SetWriteBuffer(1))
+	p := make([]byte, 16<<20)
+	total := 0
+	for n := 1; n > 0; total += n { // up to a write of nothing
+		withSocket(t, ours, func(fd uintptr) {
+			var err error
+			if n, err = writeSocket(fd, p); n == len(p) || err != nil {
+				t.Errorf("%d bytes were taken: %v", n, err)
+			}
+		})
+	}
+	if n, err := io.CopyN(io.Discard, theirs, int64(total)); total == 0 || err != nil {
+		t.Errorf("%d of %d bytes came: %v", n, total, err)
+	}
+}
+
+func TestSocketWriteErrorsNameTheCall(t *testing.T) {
+	n, err := writeSocket(^uintptr(0), make([]byte, 8))
+	if call := (*os.SyscallError)(nil); n != 0 || !errors.As(err, &call) || call.Syscall != "write" || !errors.Is(err, syscall.EBADF) {
+		t.Errorf("no descriptor: %d, %v", n, err)
+	}
+}
+
+// newTryOutbox returns an outbox on a socket that takes little, with the socket's
+// ends and its raw side.
+func newTryOutbox(t *testing.T) (o *outbox, ours, theirs *net.TCPConn, raw syscall.RawConn) {
+	t.Helper()
+	ours, theirs = loopback(t)
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	wantNil(t, "SetWriteBuffer", ours.SetWriteBuffer(1))
+	raw, err := ours.SyscallConn()
+	wantNil(t, "SyscallConn", err)
+	o = &outbox{}
+	o.init(ours, 256, time.Hour)
+	return o, ours, theirs, raw
+}
+
+func TestOutboxTriesWithoutWaiting(t *testing.T) {
+	o, ours, theirs, raw := newTryOutbox(t)
+	deadlines := 0
+	w := &watch{setDeadline: func(by time.Time) error { deadlines++; return ours.SetWriteDeadline(by) }}
+	frame := []byte(testPayload(16 << 20))
+	n := o.try(w, raw, frame)
+	if n == 0 || n == len(frame) || o.err != nil {
+		t.Fatalf("%d of %d bytes were taken; %v", n, len(frame), o.err)
+	}
+	for m := 1; m > 0; n += m { // up to a try of which the socket takes nothing
+		m = o.try(w, raw, frame)
+	}
+	wantNil(t, "a full socket is no error", o.err)
+	if sent := o.sent.Load(); sent != int64(n) {
+		t.Errorf("%d of %d bytes were counted", sent, n)
+	}
+	if o.probe.p != nil {
+		t.Error("the frame is kept")
+	}
+	if deadlines != 1 {
+		t.Errorf("the deadline was set %d times", deadlines)
+	}
+	_, err := io.CopyN(io.Discard, theirs, int64(n))
+	wantNil(t, "what was taken is there", err)
+}
+
+func TestOutboxTryFailsForGood(t *testing.T) {
+	boom := errors.New("boom")
+	for name, end := range map[string]func(o *outbox, ours *net.TCPConn, w *watch){
+		"socket closed": func(_ *outbox, ours *net.TCPConn, _ *watch) { ours.Close() },
+		"half closed":   func(_ *outbox, ours *net.TCPConn, _ *watch) { ours.CloseWrite() },
+		"no deadline":   func(_ *outbox, _ *net.TCPConn, w *watch) { w.setDeadline = func(time.Time) error { return boom } },
+		"failed before": func(o *outbox, _ *net.TCPConn, _ *watch) { o.err = boom },
+	} {
+		o, ours, theirs, raw := newTryOutbox(t)
+		w := &watch{setDeadline: ours.SetWriteDeadline}
+		end(o, ours, w)
+		if n := o.try(w, raw, []byte("x")); n != 0 || o.err == nil {
+			t.Errorf("%s: %d, %v", name, n, o.err)
+		}
+		err := o.err
+		w.setDeadline = func(time.Time) error { return nil }
+		if n := o.try(w, raw, []byte("x")); n != 0 || o.err != err || o.sent.Load() != 0 {
+			t.Errorf("%s: afterwards %d, %v", name, n, o.err)
+		}
+		ours.Close()
+		if n, _ := io.Copy(io.Discard, theirs); n != 0 {
+			t.Errorf("%s: %d bytes came", name, n)
+		}
 	}
 }

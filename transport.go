@@ -49,7 +49,7 @@ func (in *inbox) init(t transport, size int, early []byte) {
 	// Not every syscall.Conn: a wrapper may have a Read of its own.
 	switch t.(type) {
 	case *net.TCPConn, *net.UnixConn:
-		if raw, err := t.(syscall.Conn).SyscallConn(); err == nil && rawReads {
+		if raw, err := t.(syscall.Conn).SyscallConn(); err == nil && rawSockets {
 			in.raw, in.ready = raw, in.readRaw
 		}
 	}

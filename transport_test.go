@@ -64,7 +64,7 @@ func TestInboxReadsEveryTransport(t *testing.T) {
 	for _, pair := range streamPairs(t) {
 		t.Run(pair.name, func(t *testing.T) {
 			in := newInbox(pair.ours, "")
-			if (in.raw != nil) != (pair.raw && rawReads) {
+			if (in.raw != nil) != (pair.raw && rawSockets) {
 				t.Fatalf("raw reads: %v", in.raw != nil)
 			}
 			pair.theirs.Write([]byte("first"))
@@ -100,7 +100,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // it has nothing, in both ways of reading.
 func TestInboxHoldsNoBufferWhileASocketIsEmpty(t *testing.T) {
 	for _, pair := range streamPairs(t) {
-		if !pair.raw || !rawReads {
+		if !pair.raw || !rawSockets {
 			continue
 		}
 		t.Run(pair.name, func(t *testing.T) {

@@ -1,12 +1,11 @@
-// This file is the server's side of the opening handshake (§4.2) on real
-// connections: behind net/http, and on a raw connection without it. The rules
-// are in handshake.go and origin.go.
+// This file is the server's side of the opening handshake (§4.2) behind
+// net/http, and the policies of all servers. The rules are in handshake.go and
+// origin.go; upgrade_conn.go does without net/http.
 
 package websocket
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -54,6 +53,10 @@ type Upgrader struct {
 	// Header is added to the answer. Behind net/http so is what was set on the
 	// ResponseWriter, such as a cookie of this one client.
 	Header http.Header
+
+	// Group holds the connections that are accepted, and bounds their number.
+	// By default they are in none.
+	Group *Group
 
 	// HandshakeTimeout bounds the reading of a request by UpgradeConn, the
 	// TLS handshake included, and the writing of the answer. Default 10 s.
@@ -169,18 +172,33 @@ func (u *Upgrader) misconfigured(err error) error {
 // blame, it has answered already. Wrapped ResponseWriters work if they have an
 // Unwrap method, as http.ResponseController wants.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
-	a, err := u.judge(requestOf(r))
+	c, seat, err := u.upgrade(w, r)
+	if err == nil {
+		seat.lend(c)
+	}
+	return c, err
+}
+
+// upgrade is Upgrade for who gives up the seat himself, unless there is an error.
+func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request) (c *Conn, s *seat, err error) {
+	request := requestOf(r)
+	a, err := u.judge(request)
+	if err == nil {
+		s, err = u.Group.admit(request)
+	}
 	if err != nil {
 		writeRefusal(w, err)
-		return nil, err
+		return nil, nil, err
 	}
 	a.Header = withHeader(a.Header, w.Header())
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
+		s.leave()
 		writeRefusal(w, refuse(RuleUnavailable, ""))
-		return nil, err
+		return nil, nil, err
 	}
-	return u.open(nc, takeEarly(rw.Reader), &a)
+	c, err = u.open(nc, takeEarly(rw.Reader), &a, s)
+	return c, s, err
 }
 
 // withHeader returns header with the fields that w's handlers have set so far,
@@ -227,116 +245,32 @@ func writeRefusal(w http.ResponseWriter, err error) {
 	io.WriteString(w, refusalBody(he))
 }
 
-// open sends the 101 and returns the connection.
-func (u *Upgrader) open(nc net.Conn, early []byte, a *acceptance) (*Conn, error) {
+// open sends the 101 and returns the connection. When it returns an error it has
+// given up the seat.
+func (u *Upgrader) open(nc net.Conn, early []byte, a *acceptance, s *seat) (_ *Conn, err error) {
+	complete := false
+	defer func() {
+		if !complete { // or a hook has panicked
+			nc.Close()
+			s.leave()
+		}
+	}()
+	s.carry(nc)
 	// net/http's deadlines must not outlive the handshake.
 	nc.SetDeadline(time.Now().Add(u.handshakeTimeout()))
-	_, err := nc.Write(AppendAnswer(nil, a.key, &a.Answer))
+	_, err = nc.Write(AppendAnswer(nil, a.key, &a.Answer))
 	if err == nil {
 		err = nc.SetDeadline(time.Time{})
 	}
 	if err != nil {
-		nc.Close()
 		return nil, &CloseError{Code: CloseAbnormal, cause: err}
 	}
 	o := u.Options
 	o.Compression = a.compression
 	c := newConn(nc, RoleServer, o, early)
 	c.subprotocol = strings.Clone(a.Subprotocol) // not to hold the head that it is part of
+	c.opened()
+	s.take(c)
+	complete = true
 	return c, nil
 }
-
-// UpgradeConn reads a handshake from a connection on which nothing has been
-// read, without net/http, answers it and returns the WebSocket connection and
-// the request. All limits of head.go hold. When it returns an error, it has
-// answered, if there was something to answer, and closed the connection.
-func (u *Upgrader) UpgradeConn(nc net.Conn) (*Conn, *Request, error) {
-	return u.upgradeConn(nc, func() error { return nil })
-}
-
-// upgradeConn is UpgradeConn with a last say for the server: accept is called
-// right before the 101 and may refuse.
-func (u *Upgrader) upgradeConn(nc net.Conn, accept func() error) (*Conn, *Request, error) {
-	nc.SetDeadline(time.Now().Add(u.handshakeTimeout()))
-	buf := getBuffer(headBuffer)
-	defer putBuffer(buf)
-	b, n, err := readHead(nc, (*buf)[:0])
-	if err != nil {
-		return nil, nil, u.reject(nc, nil, err)
-	}
-	r, err := ParseRequest(b[:n])
-	if err != nil {
-		return nil, nil, u.reject(nc, nil, err)
-	}
-	r.TLS = isTLS(nc)
-	if addr := nc.RemoteAddr(); addr != nil {
-		r.RemoteAddr = addr.String()
-	}
-	a, err := u.judge(r)
-	if err == nil {
-		err = accept()
-	}
-	if err != nil {
-		return nil, r, u.reject(nc, r, err)
-	}
-	c, err := u.open(nc, append([]byte(nil), b[n:]...), &a)
-	return c, r, err
-}
-
-// headBuffer is the size of the buffer that a head is read into at first.
-const headBuffer = 4 << 10
-
-// readHead reads up to the end of a head, which is b[:n]. It begins with what b
-// has already.
-func readHead(nc net.Conn, b []byte) (_ []byte, n int, err error) {
-	var scanner HeadScanner
-	for {
-		if n, headErr := scanner.Scan(b); n > 0 || headErr != nil {
-			return b, n, headErr
-		}
-		if err != nil {
-			return b, 0, err
-		}
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		var m int
-		m, err = nc.Read(b[len(b):cap(b)])
-		b = b[:len(b)+m]
-	}
-}
-
-func isTLS(nc net.Conn) bool {
-	_, ok := nc.(interface {
-		HandshakeContext(context.Context) error
-	})
-	return ok
-}
-
-// reject answers a request that is refused, r if it could be parsed, and closes
-// the connection. The answer survives bytes that the client goes on sending: see
-// Conn.wind.
-func (u *Upgrader) reject(nc net.Conn, r *Request, err error) error {
-	defer nc.Close()
-	var he *HandshakeError
-	if !errors.As(err, &he) { // nothing to answer
-		return &CloseError{Code: CloseAbnormal, cause: err}
-	}
-	answer := AppendRefusal(nil, he)
-	if r != nil && r.Method == http.MethodHead {
-		answer = answer[:len(answer)-len(refusalBody(he))] // RFC 9110 §9.3.2
-	}
-	if _, werr := nc.Write(answer); werr != nil {
-		return err
-	}
-	if h, ok := nc.(halfCloser); ok {
-		h.CloseWrite()
-	}
-	nc.SetReadDeadline(time.Now().Add(min(u.handshakeTimeout(), u.Options.normal().CloseTimeout)))
-	io.Copy(io.Discard, io.LimitReader(nc, refusedLimit))
-	return err
-}
-
-// refusedLimit is how many bytes are read and dropped from a client whose
-// request was refused.
-const refusedLimit = 4 << 20

@@ -14,8 +14,9 @@ import (
 
 // Write sends a message in one frame, or compressed in one for each 64 KiB. It
 // returns when the transport has taken it; p is free to be used again then, and is
-// never changed. Text must be UTF-8. Concurrent writes take turns. WriteBatch can
-// leave a message uncompressed.
+// never changed. Text must be UTF-8. Concurrent writes take turns, and so do pongs:
+// a peer that pings during a large frame has to wait for its end, so send large
+// messages with NextWriter. WriteBatch can leave a message uncompressed.
 //
 // A context that ends while Write waits for its turn leaves the connection as it
 // was. One that ends while the frame is being written fails the connection,
@@ -84,9 +85,13 @@ func (c *Conn) writable() error {
 // send adds a frame to the outbox if it is legal.
 func (c *Conn) send(op Opcode, fin bool, p []byte) error {
 	h, err := c.sender.begin(op, fin, p)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	if !op.IsControl() {
+		c.sends(fin)
+	}
+	switch {
 	case c.sender.compresses(op):
 		c.sendCompressed(h, p)
 	default:
@@ -137,6 +142,15 @@ func (c *Conn) closedError() error {
 		return err
 	}
 	return ErrClosed
+}
+
+// unwritable returns the error of a connection on which the closing has begun, or
+// nil.
+func (c *Conn) unwritable() error {
+	if c.closing.Load() {
+		return c.closedError()
+	}
+	return c.reason()
 }
 
 // takeOwed moves what is owed to the peer into the outbox.

@@ -1,0 +1,312 @@
+// This file keeps a slow receiver from slowing its senders down, and from
+// costing them memory without bound. A queue writes by itself only while something
+// is waiting in it.
+
+package websocket
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// ErrSlowConsumer is returned for a message that a Queue has thrown away because
+// it was full. With the policy Disconnect it is also why the connection ended, as
+// a CloseError with CloseTryAgainLater.
+var ErrSlowConsumer = errors.New("websocket: peer takes messages more slowly than they come")
+
+// A SlowPolicy says what a Queue does with a message for which it has no place.
+type SlowPolicy uint8
+
+// The policies.
+const (
+	// Disconnect closes the connection with CloseTryAgainLater: the peer
+	// should come back and begin anew, rather than miss something unawares.
+	Disconnect SlowPolicy = iota
+
+	// DropOldest throws away what has waited for longest: for feeds of which
+	// only the newest state matters.
+	DropOldest
+
+	// DropNewest throws the message away.
+	DropNewest
+
+	// Block has the sender wait for place. The slowest receiver sets the pace
+	// then, and one that takes nothing stops all until WriteTimeout gives it up.
+	Block
+)
+
+// String returns "disconnect", "drop-oldest", "drop-newest" or "block".
+func (p SlowPolicy) String() string {
+	if int(p) < len(slowPolicies) {
+		return slowPolicies[p]
+	}
+	return fmt.Sprintf("SlowPolicy(%d)", uint8(p))
+}
+
+var slowPolicies = [...]string{"disconnect", "drop-oldest", "drop-newest", "block"}
+
+// MarshalText is String for known policies.
+func (p SlowPolicy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what String returns.
+func (p *SlowPolicy) UnmarshalText(text []byte) error {
+	for i, name := range slowPolicies {
+		if name == string(text) {
+			*p = SlowPolicy(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("websocket: no policy %q: must be disconnect, drop-oldest, drop-newest or block", text)
+}
+
+// QueueOptions bound what waits for one connection.
+type QueueOptions struct {
+	// MaxMessages and MaxBytes are how many messages, and bytes of payload, may
+	// wait. Defaults 256 and 1 MiB. A message that is larger than MaxBytes may
+	// wait alone. Up to 64 KiB, or one message, that are being written come on
+	// top. Payloads are shared between the queues of a Hub.
+	MaxMessages, MaxBytes int
+
+	// Policy says what happens when more would have to wait.
+	Policy SlowPolicy
+}
+
+const (
+	defaultQueueMessages = 256
+	defaultQueueBytes    = 1 << 20
+)
+
+func (o QueueOptions) normal() QueueOptions {
+	if o.MaxMessages <= 0 {
+		o.MaxMessages = defaultQueueMessages
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultQueueBytes
+	}
+	return o
+}
+
+// A Queue sends messages on a connection without having the sender wait for the
+// peer. What the kernel takes at once is sent by the caller's own goroutine; the
+// rest waits in the queue, and a goroutine sends it, all that is waiting with one
+// system call for each 64 KiB. Control frames do not go through the queue, so pings,
+// pongs and a Close come before what waits in it. Its methods may be called from any
+// goroutine.
+//
+// Several queues on one connection, and writes beside the queue, are allowed; what
+// comes first is then left to chance.
+type Queue struct {
+	conn *Conn
+	opts QueueOptions
+
+	mu       sync.Mutex
+	waiting  []*Prepared
+	bytes    int           // of the payloads in waiting
+	draining bool          // drain is running
+	flying   int           // messages that drain is writing
+	taken    int64         // messages that have been in waiting, or are flying
+	dropped  int64         // messages
+	err      error         // nothing is sent any more
+	changed  chan struct{} // closed when there is more place, or no more hope; nil unless somebody waits
+}
+
+// NewQueue returns a Queue for the connection.
+func NewQueue(c *Conn, o QueueOptions) *Queue { return &Queue{conn: c, opts: o.normal()} }
+
+// Send sends a message or has it wait. It returns nil when that was done, the
+// connection's error when nothing can be sent any more, and ErrSlowConsumer when the
+// message was thrown away. ctx is for the policy Block.
+func (q *Queue) Send(ctx context.Context, m Message) error { return q.SendPrepared(ctx, Prepare(m)) }
+
+// SendPrepared is Send for a message that goes to several connections.
+func (q *Queue) SendPrepared(ctx context.Context, p *Prepared) error {
+	for {
+		place, _, err := q.offer(p)
+		if place == nil {
+			return err
+		}
+		select {
+		case <-place:
+		case <-ctx.Done():
+			return q.conn.expired(ctx)
+		}
+	}
+}
+
+// Len returns how many messages wait, and how many bytes of payload they have.
+func (q *Queue) Len() (messages, bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting), q.bytes
+}
+
+// Dropped returns how many messages the queue has thrown away.
+func (q *Queue) Dropped() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
+}
+
+// Flush waits until everything has been written that was sent before, as one
+// does before Close. It returns the connection's error when that cannot be done.
+func (q *Queue) Flush(ctx context.Context) error {
+	q.mu.Lock()
+	last := q.taken
+	q.mu.Unlock()
+	for {
+		q.mu.Lock()
+		err, left := q.err, last-q.done()
+		change := q.change()
+		q.mu.Unlock()
+		if err != nil || left <= 0 {
+			return err
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return q.conn.expired(ctx)
+		}
+	}
+}
+
+// done returns how many of the messages that were taken are written, or thrown
+// away.
+func (q *Queue) done() int64 { return q.taken - int64(len(q.waiting)+q.flying) }
+
+// offer sends a message or has it wait, or does with it what the policy says.
+// With Block and no place it does nothing, and place is closed when it may try
+// again. dropped is how many messages were thrown away.
+func (q *Queue) offer(p *Prepared) (place <-chan struct{}, dropped int, err error) {
+	defer func() { q.conn.dropped(dropped) }() // without the lock
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := cmp.Or(p.err, q.err, q.conn.unwritable()); err != nil {
+		return nil, 0, err
+	}
+	if !q.draining {
+		if rest, ok := q.conn.tryPrepared(p); ok {
+			if len(rest) > 0 {
+				q.taken, q.flying = q.taken+1, 1
+				q.drainFrom(rest)
+			}
+			return nil, 0, nil
+		}
+	}
+	if !q.hasPlace(p) {
+		if q.opts.Policy == Block {
+			return q.change(), 0, nil
+		}
+		if dropped, err = q.makePlace(p); err != nil {
+			return nil, dropped, err
+		}
+	}
+	q.waiting = append(q.waiting, p)
+	q.bytes += len(p.message.Data)
+	q.taken++
+	if !q.draining {
+		q.drainFrom(nil)
+	}
+	return nil, dropped, nil
+}
+
+func (q *Queue) hasPlace(p *Prepared) bool {
+	n := len(q.waiting)
+	return n == 0 || n < q.opts.MaxMessages && q.bytes+len(p.message.Data) <= q.opts.MaxBytes
+}
+
+// makePlace does what the policy says about a full queue. After an error there
+// is no place.
+func (q *Queue) makePlace(p *Prepared) (dropped int, err error) {
+	switch q.opts.Policy {
+	case DropNewest:
+		dropped, err = 1, ErrSlowConsumer
+	case DropOldest:
+		for !q.hasPlace(p) {
+			q.pop()
+			dropped++
+		}
+	default:
+		dropped, err = len(q.waiting)+1, ErrSlowConsumer
+		q.fail(err)
+		go q.conn.dismiss() // it takes a moment, which the sender does not have
+	}
+	q.dropped += int64(dropped)
+	return dropped, err
+}
+
+func (q *Queue) pop() *Prepared {
+	p := q.waiting[0]
+	q.waiting[0] = nil
+	q.waiting = q.waiting[1:]
+	q.bytes -= len(p.message.Data)
+	return p
+}
+
+// change returns a channel that is closed when the queue has changed for the
+// better, or for good.
+func (q *Queue) change() <-chan struct{} {
+	if q.changed == nil {
+		q.changed = make(chan struct{})
+	}
+	return q.changed
+}
+
+func (q *Queue) tell() {
+	if q.changed != nil {
+		close(q.changed)
+		q.changed = nil
+	}
+}
+
+// fail empties the queue for good.
+func (q *Queue) fail(err error) {
+	q.err, q.waiting, q.bytes = err, nil, 0
+	q.tell()
+}
+
+// drainFrom starts the goroutine that writes rest, and then what waits. It ends
+// when nothing does.
+func (q *Queue) drainFrom(rest []byte) {
+	q.draining = true
+	go q.drain(rest) // the sender has other receivers
+}
+
+func (q *Queue) drain(rest []byte) {
+	var err error
+	if len(rest) > 0 {
+		err = q.conn.finishPrepared(rest)
+	}
+	for batch := []*Prepared(nil); err == nil; {
+		if batch = q.take(batch[:0]); len(batch) == 0 {
+			return
+		}
+		err = q.conn.WritePrepared(context.Background(), batch...)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.draining = false
+	q.fail(cmp.Or(q.err, err))
+}
+
+// take takes the next messages out of the queue, up to 64 KiB of them, or says
+// that there are none and drain is going to end.
+func (q *Queue) take(batch []*Prepared) []*Prepared {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for size := 0; len(q.waiting) > 0; {
+		size += len(q.waiting[0].plain.b)
+		if len(batch) > 0 && size > maxWrite {
+			break
+		}
+		batch = append(batch, q.pop())
+	}
+	if len(q.waiting) == 0 {
+		q.waiting = nil // an idle queue holds no memory
+	}
+	q.draining, q.flying = len(batch) > 0, len(batch)
+	q.tell()
+	return batch
+}
