@@ -219,6 +219,7 @@ func (e *endless) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// the drain is bounded in bytes here, and in the next test in time.
 func TestConnCloseStopsListeningAfter64MiB(t *testing.T) {
 	for _, role := range []Role{RoleServer, RoleClient} {
 		t.Run(role.String(), func(t *testing.T) {

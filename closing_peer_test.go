@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// TestConnCloseIsBounded has peers that do everything but end the connection.
+// TestConnCloseIsBounded has peers that do everything but end the connection
+// (R-10, S-54).
 func TestConnCloseIsBounded(t *testing.T) {
 	const limit = 3 * time.Second
 	answer := func(p *testPeer) { p.writeClose(CloseNormal, "") }

@@ -148,6 +148,7 @@ func TestConnCloseDropsHalfReadMessage(t *testing.T) {
 	})
 }
 
+//
 func TestConnCloseWithBlockedWriter(t *testing.T) {
 	eachRole(t, Options{CloseTimeout: 3 * time.Second}, func(t *testing.T, c *Conn, p *testPeer) {
 		p.sim.peer.tune(func(k *simKnobs) { k.stallWrites = true })
@@ -203,6 +204,7 @@ func TestConnCloseWithOpenMessageWriter(t *testing.T) {
 	})
 }
 
+//
 func TestConnCloseFromManyGoroutines(t *testing.T) {
 	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
 		var closed []<-chan error

@@ -98,7 +98,7 @@ func (p *compressPeer) dropPongs(most int) {
 	p.wantIdle("no more pongs than pings")
 }
 
-// Each byte comes alone, and the read is interrupted before it and behind it.
+// each byte comes alone, and the read is interrupted before it and behind it.
 func TestCompressionSurvivesCancelAtEveryByte(t *testing.T) {
 	for _, most := range []int{7, 1 << 20} {
 		eachTakeover(t, Options{}, func(t *testing.T, c *Conn, p *compressPeer) {

@@ -47,7 +47,7 @@ func TestConnKnowsItsAddresses(t *testing.T) {
 	})
 }
 
-// TestConnReadsEarlyBytes gives the Conn the beginning of the stream with the
+// TestConnReadsEarlyBytes gives the Conn the beginning of the stream with the
 // handshake, cut in every place.
 func TestConnReadsEarlyBytes(t *testing.T) {
 	length := 1

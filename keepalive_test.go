@@ -41,6 +41,7 @@ func wantPeerDead(t *testing.T, c *Conn, start time.Time, d time.Duration) {
 	}
 }
 
+// with PongTimeout as set here; life_sockets_test.go has a black hole.
 func TestKeepaliveGivesUpASilentPeer(t *testing.T) {
 	eachAttention(t, func(t *testing.T, c *Conn, p *testPeer) {
 		start := time.Now()
@@ -84,7 +85,7 @@ func TestKeepaliveLeavesTheLivingAlone(t *testing.T) {
 	})
 }
 
-// What arrives counts, be it the answer or not, just before the end too.
+// what arrives counts, be it the answer or not, just before the end too.
 func TestKeepaliveTakesAnythingForLife(t *testing.T) {
 	for name, bytes := range map[string]string{
 		"other pong": string(appendFrame(nil, Header{Fin: true, Opcode: OpPong}, nil)),

@@ -113,7 +113,7 @@ func TestPingIsAnsweredBetweenFragments(t *testing.T) {
 	})
 }
 
-// A ping whose answer cannot be sent fails the connection at WriteTimeout.
+// S-23: a ping whose answer cannot be sent fails the connection at WriteTimeout.
 func TestPingToStalledPeerEndsAtWriteTimeout(t *testing.T) {
 	eachRole(t, Options{WriteTimeout: 4 * time.Second}, func(t *testing.T, c *Conn, p *testPeer) {
 		p.sim.peer.tune(func(k *simKnobs) { k.stallWrites = true })

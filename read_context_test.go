@@ -142,6 +142,7 @@ func interruptedStream(p *testPeer) (stream []byte, want []Message) {
 	return stream, append(want, Message{Type: Text, Data: []byte(testPayload(4_500) + testPayload(5_000))})
 }
 
+// also at every byte of a TLS record, since the interruptions are below TLS.
 func TestReadSurvivesCancelAtEveryByteOfAStream(t *testing.T) {
 	links := []struct {
 		name string

@@ -134,6 +134,7 @@ func wantPongs(p *testPeer, why string, payloads ...string) {
 	}
 }
 
+//
 func TestReadDoesNotCareHowBytesAreCut(t *testing.T) {
 	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
 		length := 0
@@ -165,7 +166,7 @@ func TestReadDoesNotCareHowBytesAreCut(t *testing.T) {
 	})
 }
 
-// TestReadTakesBytesThatComeWithAnError: io.Reader may return both.
+// TestReadTakesBytesThatComeWithAnError: R-26, io.Reader may return both.
 func TestReadTakesBytesThatComeWithAnError(t *testing.T) {
 	for _, size := range []int{3, 20_000} { // buffered and direct
 		eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {

@@ -201,6 +201,7 @@ func TestReceiverFailsTextAtTheFirstImpossibleByte(t *testing.T) {
 	}
 }
 
+//
 func TestReceiverStartsEachTextAnew(t *testing.T) {
 	whole := receiverFrame(RoleClient, OpText, true, "€")
 	binary := receiverFrame(RoleClient, OpBinary, true, "\xE2\x82")

@@ -20,6 +20,7 @@ import (
 	"time"
 )
 
+//
 func TestRedialWaitsTwiceAsLongEachTime(t *testing.T) {
 	inBubble(t, nil, func(s *redialServer) {
 		d, b := s.dialer()
@@ -270,7 +271,7 @@ func TestRedialKeepsTheConnectionOfALoopThatIsLeft(t *testing.T) {
 	})
 }
 
-// §7.2.3: clients that have lost the same server must not come back at once.
+// R-22, §7.2.3: clients that have lost the same server must not come back at once.
 func TestRedialSpreadsClients(t *testing.T) {
 	const clients, slots = 2000, 10
 	var hits [slots]int

@@ -88,7 +88,7 @@ func TestWriteWaitingForItsTurnGivesUp(t *testing.T) {
 }
 
 // TestWriteCutByItsContextFailsTheConnection, because part of the frame may be
-// on its way.
+// on its way.
 func TestWriteCutByItsContextFailsTheConnection(t *testing.T) {
 	eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
 		p.stall(true)

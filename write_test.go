@@ -149,8 +149,8 @@ func TestWriteRefusesWhatIsIllegal(t *testing.T) {
 	})
 }
 
-// TestWritersTakeTurns has eight writers of messages large and small, and a
-// peer that sends pings meanwhile. Each writer's messages come in order and
+// TestWritersTakeTurns: R-28. It has eight writers of messages large and small,
+// and a peer that sends pings meanwhile. Each writer's messages come in order and
 // whole.
 func TestWritersTakeTurns(t *testing.T) {
 	const writers = 8
