@@ -92,92 +92,81 @@ func TestBroadcastForgetsWhoIsGone(t *testing.T) {
 	members[1].want(websocket.Text, "alone")
 }
 
-func TestBroadcastExpelsWhoDoesNotRead(t *testing.T) {
-	p := start(t)
-	nc := p.dialTCP()
-	stuck := open(t, nc, "/broadcast")
-	stuck.send(websocket.Text, "I am here")
-	stuck.want(websocket.Text, "I am here")
-	members := joinRoom(p, 2)
-
-	const most = 2000 // the kernel's buffers hold far less
-	message := strings.Repeat("0123456789abcdef", 4<<10)
-	expelled := false
-	for i := 0; i < most && !expelled; i++ {
+// fill sends messages from the first member to all until the server's log or its
+// metrics say that it is enough. The members get all of them.
+func fill(p *program, members []*client, enough func() bool) {
+	p.t.Helper()
+	const most = 200 // the kernel's buffers hold far less
+	message := strings.Repeat("0123456789abcdef", 32<<10)
+	for range most {
 		members[0].send(websocket.Binary, message)
 		for _, c := range members {
+			c.extend()
 			c.want(websocket.Binary, message)
 		}
-		_, expelled = findLine(p.stderr.String(), []string{"too slow", "peer=" + nc.LocalAddr().String()})
-	}
-	if !expelled {
-		t.Fatalf("not expelled after %d messages", most)
-	}
-	// What is on its way arrives, and then the Close.
-	stuck.wantClose(websocket.CloseTryAgainLater)
-	p.stderr.waitLine(t, "msg=closed", "peer="+nc.LocalAddr().String(), "who=us", "code=1013")
-}
-
-func TestRoomForgetsMembers(t *testing.T) {
-	var r room
-	m, other := r.join(&visit{}), r.join(&visit{})
-	if r.leave(m); len(r.members) != 1 {
-		t.Errorf("%d members, want 1", len(r.members))
-	}
-	r.leave(other)
-	r.send(websocket.Message{Type: websocket.Text})
-	if len(r.members) != 0 || len(m.queue) != 0 {
-		t.Errorf("%d members in an empty room, %d messages for one that has left", len(r.members), len(m.queue))
-	}
-}
-
-// A member without a writer keeps everything in its queue.
-func TestRoomGivesAwayCopiesAndExpels(t *testing.T) {
-	p := &pipeServer{t: t, server: &server{flags: &serveFlags{}}}
-	p.server.log = p.server.flags.newLogger(&p.log)
-	first, _ := p.connect(func(v *visit) error { return p.server.broadcast(v) })
-	second, conn := p.connect(func(v *visit) error {
-		_, _, err := v.conn.Read(t.Context())
-		return err
-	})
-	lazy := &member{conn: conn, log: p.server.log, wake: make(chan struct{}, 1)}
-	r := &p.server.room
-	first.send(websocket.Text, "I am here")
-	first.want(websocket.Text, "I am here")
-	r.mu.Lock()
-	r.members[lazy] = struct{}{}
-	r.mu.Unlock()
-
-	for i := range maxQueued {
-		text := fmt.Sprintf("%03d", i) // of one length, so that memory used again would show
-		first.send(websocket.Text, text)
-		first.want(websocket.Text, text)
-	}
-	r.mu.Lock() // waits for the end of send
-	for i, m := range lazy.queue {
-		if string(m.Data) != fmt.Sprintf("%03d", i) {
-			t.Errorf("message %d has become %q", i, m.Data)
+		if enough() {
+			return
 		}
 	}
-	r.mu.Unlock()
-	first.send(websocket.Text, "one more")
-	first.want(websocket.Text, "one more")
-	second.wantClose(websocket.CloseTryAgainLater)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !lazy.over || lazy.queue != nil || len(r.members) != 1 {
-		t.Error("the expelled member is still there")
+	p.t.Fatalf("not enough after %d messages", most)
+}
+
+// joinStuck adds a member that will not read, and returns it.
+func joinStuck(p *program) *client {
+	p.t.Helper()
+	stuck := p.dial("/broadcast")
+	stuck.nc.(*net.TCPConn).SetReadBuffer(256 << 10)
+	stuck.send(websocket.Text, "I am here")
+	stuck.want(websocket.Text, "I am here")
+	return stuck
+}
+
+// S-26: who takes nothing costs the others nothing.
+func TestBroadcastExpelsWhoDoesNotRead(t *testing.T) {
+	p := start(t, "-write-timeout", "1m") // which is not what ends it
+	peer := "peer=" + joinStuck(p).nc.LocalAddr().String()
+	members := joinRoom(p, 2)
+	fill(p, members, func() bool {
+		_, expelled := findLine(p.stderr.String(), []string{"level=WARN", "too slow for the broadcast", peer})
+		return expelled
+	})
+	p.stderr.waitLine(t, "msg=closed", peer, "who=us", "code=1013", `reason="too slow"`)
+	if n := p.metric("barewire_dropped_messages_total"); n == 0 {
+		t.Error("no message was dropped")
 	}
+	if n := p.metric(`barewire_closes_total{code="1013"}`); n != 1 {
+		t.Errorf("%v connections were closed with 1013, want 1", n)
+	}
+}
+
+func TestBroadcastDropsTheOldest(t *testing.T) {
+	p := start(t, "-slow", "drop-oldest", "-queue", "2", "-write-timeout", "1m", "-quiet")
+	stuck := joinStuck(p)
+	members := joinRoom(p, 2)
+	fill(p, members, func() bool { return p.metric("barewire_dropped_messages_total") > 0 })
+	members[0].send(websocket.Text, "the newest")
+	for {
+		stuck.extend()
+		m, end, ok := stuck.next()
+		if !ok {
+			t.Fatalf("got Close %v", end.Code)
+		}
+		if string(m.Data) == "the newest" {
+			break
+		}
+	}
+	stuck.send(websocket.Text, "still here")
+	stuck.want(websocket.Text, "still here")
 }
 
 // A burst is more than the queues hold, and its reader may be the only goroutine
 // that has a processor.
-func TestBroadcastBurstExpelsNobody(t *testing.T) {
+func TestBroadcastBurstBlocksItsSender(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	p := start(t, "-quiet")
+	p := start(t, "-quiet", "-slow", "block", "-queue", "16")
 	members := joinRoom(p, 2)
 	var burst []byte
-	const n = 20 * maxQueued
+	const n = 5000
 	for range n {
 		burst, _ = members[0].endpoint.AppendMessage(burst, websocket.Text, []byte("x"))
 	}
@@ -190,8 +179,8 @@ func TestBroadcastBurstExpelsNobody(t *testing.T) {
 }
 
 // Messages of which one fills a queue come faster than members can take them.
-func TestBroadcastBurstOfLargeMessagesExpelsNobody(t *testing.T) {
-	p := start(t, "-quiet")
+func TestBroadcastBurstOfLargeMessagesBlocksItsSender(t *testing.T) {
+	p := start(t, "-quiet", "-slow", "block")
 	members := joinRoom(p, 5)
 	large := strings.Repeat("x", 600<<10)
 	var burst []byte
@@ -209,44 +198,4 @@ func TestBroadcastBurstOfLargeMessagesExpelsNobody(t *testing.T) {
 	}
 	members[0].write(burst, nil)
 	all.Wait()
-}
-
-func TestMemberQueueIsBounded(t *testing.T) {
-	kib := websocket.Message{Type: websocket.Binary, Data: make([]byte, 1<<10)}
-	tests := []struct {
-		name string
-		msg  websocket.Message
-		fit  int
-	}{
-		{"by-number", websocket.Message{Type: websocket.Text}, maxQueued},
-		{"by-bytes", websocket.Message{Type: websocket.Binary, Data: make([]byte, maxQueuedBytes/4)}, 4},
-		{"both", websocket.Message{Type: websocket.Binary, Data: make([]byte, maxQueuedBytes/maxQueued)}, maxQueued},
-		{"larger-than-the-queue", websocket.Message{Type: websocket.Binary, Data: make([]byte, maxQueuedBytes+1)}, 1},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			m := &member{wake: make(chan struct{}, 1)}
-			for i := range tt.fit {
-				if !m.hasPlace(len(tt.msg.Data)) {
-					t.Fatalf("no place for %d of %d", i+1, tt.fit)
-				}
-				m.put(tt.msg)
-			}
-			if m.hasPlace(len(tt.msg.Data)) {
-				t.Fatalf("there is room for more than %d", tt.fit)
-			}
-			if batch := m.take(nil); len(batch) != tt.fit {
-				t.Errorf("took %d, want %d", len(batch), tt.fit)
-			}
-			if !m.hasPlace(len(kib.Data)) {
-				t.Error("no place in an empty queue")
-			}
-			m.stop()
-			m.stop()
-			m.put(kib)
-			if !m.hasPlace(len(kib.Data)) || len(m.queue) != 0 {
-				t.Error("a stopped queue must take what comes and drop it")
-			}
-		})
-	}
 }

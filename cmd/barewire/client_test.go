@@ -135,6 +135,9 @@ func (p *program) dialTCP() net.Conn {
 	return nc
 }
 
+// extend gives a client all the time again, in a test of many steps.
+func (c *client) extend() { c.nc.SetDeadline(time.Now().Add(testTimeout)) }
+
 // A client is the other end of a WebSocket connection.
 type client struct {
 	t        *testing.T
@@ -310,12 +313,13 @@ func (p *pipeServer) connect(talk func(*visit) error) (*client, *websocket.Conn)
 	theirs.SetDeadline(time.Now().Add(testTimeout))
 	conns := make(chan *websocket.Conn, 1)
 	go func() {
-		u := websocket.Upgrader{}
+		u := websocket.Upgrader{Group: &p.server.group}
+		p.server.visitors.enter()
 		c, _, err := u.UpgradeConn(ours)
-		if err != nil || !p.server.visitors.enter() {
+		if err != nil {
+			p.server.visitors.leave()
 			return
 		}
-		p.server.visitors.add(c)
 		conns <- c
 		p.server.host(&visit{conn: c, log: p.server.log, since: time.Now()}, talk)
 	}()

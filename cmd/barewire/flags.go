@@ -21,6 +21,7 @@ type serveFlags struct {
 	subprotocols      list
 	origins, hosts    list
 	anyOrigin         bool // origins had a "*", which is not in it any more
+	limits            limitFlags
 	compress          compressFlags
 	logFormat         string
 	verbose, quiet    bool
@@ -30,16 +31,19 @@ const serveUsage = `usage: barewire serve [flags]
 
 Serves these until SIGINT or SIGTERM, which closes all connections with 1001:
 
-  /            a page to try the other two with
+  /            a page to try the next three with
   /echo        sends each message back, with its type
   /broadcast   sends each message to everybody on it, the sender too
+  /chat        a room for each ?room=R, in which one is called ?name=N
+  /healthz     200 while connections are taken, 503 during the shutdown
+  /metrics     counters in Prometheus' text format
 
 On a loopback address only requests for a loopback name (localhost, 127.0.0.1,
 [::1]) are served; others get 403. This keeps web pages that have bound their own
 name to the address (DNS rebinding) away from the server. Behind a reverse proxy
 on the same machine name the hosts that it passes on with -host.
 
-` + compressUsage
+` + limitUsage + compressUsage
 
 // set returns the flag set that fills f.
 func (f *serveFlags) set() *flag.FlagSet {
@@ -55,6 +59,7 @@ func (f *serveFlags) set() *flag.FlagSet {
 	fs.Var(&f.origins, "origin", "`origin` of another site whose pages may connect, like https://example.com or\n"+
 		"https://*.example.com (https:// may be left out); can be repeated; '*' allows all sites and is insecure")
 	fs.Var(&f.hosts, "host", "`name`, like example.com, *.example.com or localhost:8080, that requests must be for; can be repeated")
+	f.limits.add(fs)
 	f.compress.add(fs)
 	fs.StringVar(&f.logFormat, "log", "text", "`format` of the log on stderr: text or json")
 	fs.BoolVar(&f.verbose, "v", false, "log the text of messages too, its first 256 bytes")
@@ -104,6 +109,9 @@ func (f *serveFlags) check() error {
 		return fmt.Errorf("-log must be text or json, not %q", f.logFormat)
 	case f.maxFrames < 1:
 		return errors.New("-max-frames must be at least 1")
+	}
+	if err := f.limits.check(); err != nil {
+		return err
 	}
 	f.takeAnyOrigin()
 	options := websocket.Options{Subprotocols: f.subprotocols}

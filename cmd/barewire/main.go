@@ -1,7 +1,7 @@
 // Command barewire is a WebSocket server and a WebSocket client for trying things
 // out and for tests. Its first argument is a verb:
 //
-//	barewire serve      an echo and broadcast server with a web page
+//	barewire serve      an echo, broadcast and chat server with a web page
 //	barewire dial       a client: interactive on a terminal, for scripts in a pipe
 //	barewire version    what this program was built from
 //	barewire help       the list of verbs, or with a verb its flags
@@ -47,7 +47,7 @@ type verb struct {
 // verbs returns all verbs. It is no variable, since help refers to it.
 func verbs() []verb {
 	return []verb{
-		{"serve", "run an echo and broadcast server with a web page", serve},
+		{"serve", "run an echo, broadcast and chat server with a web page", serve},
 		{"dial", "connect to a server and talk with it", dial},
 		{"version", "say what this program was built from", version},
 		{"help", "list the verbs, or the flags of one", help},

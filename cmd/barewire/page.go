@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"embed"
+	"io/fs"
 	"net"
 	"net/http"
+	"path"
 	"time"
 
 	"barewire.example/websocket"
@@ -16,13 +18,12 @@ var web embed.FS
 // routes returns the handlers by path. There is no http.ServeMux, because it
 // would redirect paths that are not clean, which no WebSocket client follows.
 func (s *server) routes() http.Handler {
-	handlers := map[string]http.Handler{
-		"/":          file("index.html", "text/html; charset=utf-8"),
-		"/client.js": file("client.js", "text/javascript; charset=utf-8"),
-		"/style.css": file("style.css", "text/css; charset=utf-8"),
-		"/echo":      s.connect(s.echo),
-		"/broadcast": s.connect(s.broadcast),
-	}
+	handlers := files(web)
+	handlers["/echo"] = s.connect(s.echo)
+	handlers["/broadcast"] = s.connect(s.broadcast)
+	handlers["/chat"] = http.HandlerFunc(s.chat)
+	handlers["/healthz"] = http.HandlerFunc(s.health)
+	handlers["/metrics"] = http.HandlerFunc(s.tellMetrics)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h, ok := handlers[r.URL.Path]; ok {
 			h.ServeHTTP(w, r)
@@ -38,20 +39,47 @@ func (s *server) routes() http.Handler {
 const contentSecurity = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// file returns a handler for an embedded file.
-func file(name, contentType string) http.Handler {
-	content, err := web.ReadFile("web/" + name)
+// contentTypes are those of the files that a page may have, by their extension.
+// The tables of package mime depend on the machine.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
+	".png":  "image/png",
+}
+
+// files returns a handler for each file in the directory web, by its path: its
+// name, but "/" for index.html.
+func files(fsys fs.FS) map[string]http.Handler {
+	entries, err := fs.ReadDir(fsys, "web")
 	if err != nil {
 		panic(err) // the build was wrong
 	}
+	handlers := make(map[string]http.Handler)
+	for _, e := range entries {
+		name := e.Name()
+		at := "/" + name
+		if name == "index.html" {
+			at = "/"
+		}
+		content, err := fs.ReadFile(fsys, "web/"+name)
+		if err != nil || contentTypes[path.Ext(name)] == "" {
+			panic("cannot serve web/" + name) // likewise
+		}
+		handlers[at] = file(name, content)
+	}
+	return handlers
+}
+
+// file returns a handler for a file.
+func file(name string, content []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			h.Set("Allow", "GET, HEAD")
-			deny(w, http.StatusMethodNotAllowed, "method is not GET or HEAD")
+		if !isRead(w, r) {
 			return
 		}
-		h.Set("Content-Type", contentType)
+		h := w.Header()
+		h.Set("Content-Type", contentTypes[path.Ext(name)])
 		h.Set("Content-Security-Policy", contentSecurity)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -71,7 +99,9 @@ func deny(w http.ResponseWriter, status int, reason string) {
 func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.isOurs(r) {
-			s.refuse(w, r, websocket.RuleHostForbidden)
+			rule := websocket.RuleHostForbidden
+			deny(w, rule.Status(), rule.Text())
+			s.refused(r, rule)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -4,8 +4,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"barewire.example/websocket"
 )
@@ -40,20 +43,34 @@ func (p *program) request(method, path string, fields ...string) (*http.Response
 
 func TestPageIsServed(t *testing.T) {
 	p := start(t)
-	for path, want := range map[string][2]string{
-		"/":          {"text/html; charset=utf-8", `<script src="client.js"`},
-		"/client.js": {"text/javascript; charset=utf-8", "new WebSocket("},
-		"/style.css": {"text/css; charset=utf-8", "prefers-color-scheme"},
-		"/?query":    {"text/html; charset=utf-8", "<title>barewire"},
-	} {
+	entries, err := web.ReadDir("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		content, err := web.ReadFile("web/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := "/" + e.Name()
+		if e.Name() == "index.html" {
+			path = "/?query"
+		}
 		resp, body := p.request("GET", path)
-		if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != want[0] || !strings.Contains(body, want[1]) {
-			t.Errorf("%s: %s, %s, %d bytes", path, resp.Status, resp.Header.Get("Content-Type"), len(body))
+		if resp.StatusCode != 200 || body != string(content) {
+			t.Errorf("%s: %s, %d bytes, want %d", path, resp.Status, len(body), len(content))
+		}
+		kind := map[string]string{".html": "html", ".js": "javascript", ".css": "css"}[filepath.Ext(e.Name())]
+		if got, want := resp.Header.Get("Content-Type"), "text/"+kind+"; charset=utf-8"; got != want {
+			t.Errorf("%s: Content-Type is %q, want %q", path, got, want)
 		}
 		policy := resp.Header.Get("Content-Security-Policy")
 		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: Content-Security-Policy is %q", path, policy)
 		}
+	}
+	if _, body := p.request("GET", "/"); !strings.Contains(body, "<title>barewire") {
+		t.Errorf("the page is %q", body)
 	}
 	resp, body := p.request("HEAD", "/")
 	if resp.StatusCode != 200 || body != "" || resp.ContentLength == 0 {
@@ -61,15 +78,41 @@ func TestPageIsServed(t *testing.T) {
 	}
 }
 
+func TestPageMayHaveMoreFiles(t *testing.T) {
+	handlers := files(fstest.MapFS{
+		"web/index.html": {Data: []byte("the page")},
+		"web/new.js":     {Data: []byte("the script")},
+		"web/new.css":    {Data: []byte("the style")},
+	})
+	if len(handlers) != 3 {
+		t.Errorf("%d handlers, want 3", len(handlers))
+	}
+	for path, want := range map[string][2]string{
+		"/":        {"text/html; charset=utf-8", "the page"},
+		"/new.js":  {"text/javascript; charset=utf-8", "the script"},
+		"/new.css": {"text/css; charset=utf-8", "the style"},
+	} {
+		w := httptest.NewRecorder()
+		handlers[path].ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Header().Get("Content-Type") != want[0] || w.Body.String() != want[1] {
+			t.Errorf("%s: %s, %q", path, w.Header().Get("Content-Type"), w.Body)
+		}
+	}
+}
+
 func TestPageHasNothingFromElsewhere(t *testing.T) {
-	for _, name := range []string{"index.html", "client.js", "style.css"} {
-		content, err := web.ReadFile("web/" + name)
+	entries, err := web.ReadDir("web")
+	if err != nil || len(entries) == 0 {
+		t.Fatal(entries, err)
+	}
+	for _, e := range entries {
+		content, err := web.ReadFile("web/" + e.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, bad := range []string{"http://", "https://", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("} {
 			if strings.Contains(string(content), bad) {
-				t.Errorf("%s has %q", name, bad)
+				t.Errorf("%s has %q", e.Name(), bad)
 			}
 		}
 	}
@@ -88,7 +131,12 @@ func TestServeRefusesOtherPathsAndMethods(t *testing.T) {
 		{"GET", "/web/index.html", 404, ""},
 		{"GET", "/..%2f", 404, ""},
 		{"POST", "/", 405, "GET, HEAD"},
-		{"DELETE", "/client.js", 405, "GET, HEAD"},
+		{"DELETE", "/style.css", 405, "GET, HEAD"},
+		{"POST", "/healthz", 405, "GET, HEAD"},
+		{"PUT", "/metrics", 405, "GET, HEAD"},
+		{"GET", "/metrics/", 404, ""},
+		{"POST", "/chat", 405, "GET"},
+		{"GET", "/chat", 426, ""},
 		{"POST", "/echo", 405, "GET"},
 		{"GET", "/echo", 426, ""},
 	}
@@ -154,6 +202,9 @@ func TestServeGuardsLoopbackByHost(t *testing.T) {
 		}
 		if resp, _ := tt.p.request("GET", "/", "Host: "+tt.host); resp.StatusCode != page {
 			t.Errorf("page for %s: %s", tt.host, resp.Status)
+		}
+		if resp, _ := tt.p.request("GET", "/metrics", "Host: "+tt.host); resp.StatusCode != page {
+			t.Errorf("metrics for %s: %s", tt.host, resp.Status)
 		}
 		if c := handshake(t, tt.p.dialTCP(), "/echo", "Host: "+tt.host); c.answer.StatusCode != socket {
 			t.Errorf("handshake for %s: %s", tt.host, c.answer.Status)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"barewire.example/websocket"
@@ -24,8 +25,8 @@ const (
 
 // The parts of a shutdown.
 const (
-	requestGrace = time.Second      // for requests that are no WebSockets
-	closeGrace   = 10 * time.Second // for closing handshakes, each bounded by Options.CloseTimeout already
+	requestGrace = time.Second     // for requests that are no WebSockets
+	closeGrace   = 5 * time.Second // for closing handshakes, on top of Options.CloseTimeout, which bounds each already
 )
 
 // serve runs the server until ctx ends.
@@ -48,7 +49,7 @@ func serve(ctx context.Context, args []string, std streams) int {
 	return s.run(ctx)
 }
 
-// A server is an echo and broadcast server that listens.
+// A server is an echo, broadcast and chat server that listens.
 type server struct {
 	flags    *serveFlags
 	log      *slog.Logger
@@ -56,12 +57,22 @@ type server struct {
 	tls      *tls.Config // nil without TLS
 	http     *http.Server
 	upgrader *websocket.Upgrader
-	visitors roster
-	room     room
+
+	group    websocket.Group // all connections
+	visitors lobby           // who talks with them
+	ending   atomic.Bool     // it shuts down
+
+	hub     websocket.Hub // who listens to /broadcast, and to the rooms of /chat
+	chats   chatRooms
+	metrics metrics
+	started time.Time
 }
 
 func newServer(flags *serveFlags, stderr io.Writer) (*server, error) {
-	s := &server{flags: flags, log: flags.newLogger(stderr)}
+	s := &server{flags: flags, log: flags.newLogger(stderr), started: time.Now()}
+	s.group.MaxConns, s.group.MaxConnsPerAddr = flags.limits.conns, flags.limits.connsPerAddr
+	s.hub.Queue = flags.limits.queue()
+	s.chats.hub = &s.hub
 	var err error
 	if s.tls, err = flags.tlsConfig(); err != nil {
 		return nil, err
@@ -72,14 +83,23 @@ func newServer(flags *serveFlags, stderr io.Writer) (*server, error) {
 			MaxMessageSize: int64(flags.maxMessage),
 			MaxFrames:      flags.maxFrames,
 			Compression:    flags.compress.compression(),
+			Hooks:          s.metrics.hooks(),
 		},
+		Group:                   &s.group,
 		Origins:                 flags.origins,
 		InsecureSkipOriginCheck: flags.anyOrigin,
 	}
+	flags.limits.set(&s.upgrader.Options)
+	s.http = s.newHTTP()
+	s.listener, err = net.Listen("tcp", flags.addr)
+	return s, err
+}
+
+func (s *server) newHTTP() *http.Server {
 	// §4.1 knows only HTTP/1.1: over HTTP/2 there is no Upgrade.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	s.http = &http.Server{
+	return &http.Server{
 		Handler: s.guard(s.routes()),
 
 		DisableGeneralOptionsHandler: true, // it would answer for any Host
@@ -92,8 +112,6 @@ func newServer(flags *serveFlags, stderr io.Writer) (*server, error) {
 		MaxHeaderBytes:               maxHead,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	s.listener, err = net.Listen("tcp", flags.addr)
-	return s, err
 }
 
 // announce says where the server is.
@@ -103,7 +121,7 @@ func (s *server) announce(stdout io.Writer) {
 		web, ws = "https://", "wss://"
 	}
 	at := s.visibleAddr()
-	fmt.Fprintf(stdout, "barewire: listening on %s%s/ (%s%s/echo, %s%s/broadcast)\n", web, at, ws, at, ws, at)
+	fmt.Fprintf(stdout, "barewire: listening on %s%s/ (%s%s/echo, %s%s/broadcast, %s%s/chat)\n", web, at, ws, at, ws, at, ws, at)
 	if c := s.flags.compress.compression(); c != nil {
 		fmt.Fprintln(stdout, "barewire: messages are compressed for clients that can do it:", summary(c))
 	}
@@ -147,12 +165,12 @@ func (s *server) run(ctx context.Context) int {
 	return status
 }
 
-// shutdown stops accepting, closes every connection with 1001 and waits, but
-// not forever. Handshakes that are under way get 503.
+// shutdown closes every connection with 1001 and waits, but not forever. As long
+// as that takes, new handshakes get 503, and so does who asks for the health.
 func (s *server) shutdown() {
-	s.log.Info("shutting down", "connections", s.visitors.count())
-	s.listener.Close()
-	if !s.visitors.dismiss(closeGrace) {
+	s.ending.Store(true)
+	s.log.Info("shutting down", "connections", s.group.Len())
+	if !s.dismiss(s.flags.limits.close.d + closeGrace) {
 		s.log.Warn("some connections did not end in time")
 	}
 	// Not before: http.Server drops requests without an answer from now on.

@@ -26,7 +26,7 @@ func TestServeSaysWhereItIs(t *testing.T) {
 	if _, port, _ := net.SplitHostPort(p.addr); port == "0" || port == "" {
 		t.Errorf("address is %q", p.addr)
 	}
-	want := fmt.Sprintf("barewire: listening on http://%[1]s/ (ws://%[1]s/echo, ws://%[1]s/broadcast)\n", p.addr)
+	want := fmt.Sprintf("barewire: listening on http://%[1]s/ (ws://%[1]s/echo, ws://%[1]s/broadcast, ws://%[1]s/chat)\n", p.addr)
 	if got := p.stdout.String(); got != want {
 		t.Errorf("printed %q, want %q", got, want)
 	}
@@ -57,12 +57,9 @@ func (l listenerAt) Close() error              { return nil }
 func TestServeClosesAllWithGoingAway(t *testing.T) {
 	p := start(t)
 	var clients []*client
-	for i := range 20 {
-		path := "/echo"
-		if i%2 == 1 {
-			path = "/broadcast"
-		}
-		clients = append(clients, p.dial(path))
+	paths := []string{"/echo", "/broadcast", "/chat"}
+	for i := range 21 {
+		clients = append(clients, p.dial(paths[i%len(paths)]))
 	}
 	p.interrupt()
 	for _, c := range clients {
@@ -81,8 +78,7 @@ func TestServeClosesAllWithGoingAway(t *testing.T) {
 }
 
 func TestServeEndsAlthoughNobodyAnswers(t *testing.T) {
-	t.Parallel() // it takes CloseTimeout
-	p := start(t)
+	p := start(t, "-close-timeout", "10ms")
 	silent := p.dial("/echo")
 	silent.send(websocket.Text, "still here")
 	silent.want(websocket.Text, "still here")
@@ -109,7 +105,7 @@ func TestServeDropsRequestsThatDoNotEnd(t *testing.T) {
 }
 
 func TestServeRefusesHandshakesWhileItEnds(t *testing.T) {
-	p := start(t)
+	p := start(t, "-close-timeout", "1m")
 	late := p.dialTCP()
 	fmt.Fprint(late, "GET /echo HTTP/1.1\r\n") // so that the server does not take it for idle
 	first := p.dial("/echo")
@@ -120,9 +116,10 @@ func TestServeRefusesHandshakesWhileItEnds(t *testing.T) {
 	}
 	// The server waits for the answer of the first client, which never comes.
 	r := lateHandshake(late)
-	if !strings.HasPrefix(r, "HTTP/1.1 503 ") || !strings.Contains(r, "Connection: close\r\n") {
+	if !strings.HasPrefix(r, "HTTP/1.1 503 ") || !strings.Contains(r, "Connection: close\r\n") || !strings.Contains(r, "Retry-After: 5\r\n") {
 		t.Errorf("the answer while the server ends is %q", r)
 	}
+	p.stderr.waitLine(t, "msg=refused", "status=503", "rule=unavailable")
 }
 
 // lateHandshake completes a request of which the first line is sent, and
@@ -141,38 +138,6 @@ func lateHandshake(nc net.Conn) string {
 	}
 }
 
-func TestRosterCutsOffWhoStays(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
-	conn := make(chan *websocket.Conn)
-	go func() {
-		u := websocket.Upgrader{}
-		c, _, _ := u.UpgradeConn(ours)
-		conn <- c
-	}()
-	open(t, theirs, "/", "Host: localhost")
-	c := <-conn
-	var r roster
-	if !r.enter() {
-		t.Fatal("nobody may enter an open roster")
-	}
-	r.add(c)
-	if n := r.count(); n != 1 {
-		t.Errorf("%d connections, want 1", n)
-	}
-	if r.dismiss(time.Nanosecond) {
-		t.Error("everybody has left, although one stays")
-	}
-	<-c.Done()
-	if r.enter() {
-		t.Error("the roster is open after the end")
-	}
-	r.leave(c)
-	if !r.dismiss(testTimeout) {
-		t.Error("somebody is left")
-	}
-}
-
 func TestHostSurvivesAPanic(t *testing.T) {
 	p := &pipeServer{t: t, server: &server{flags: &serveFlags{}}}
 	p.server.log = p.server.flags.newLogger(&p.log)
@@ -180,7 +145,7 @@ func TestHostSurvivesAPanic(t *testing.T) {
 	c.wantClose(websocket.CloseInternalError)
 	p.log.waitLine(t, "level=ERROR", `value="on\npurpose"`)
 	p.log.waitLine(t, "msg=closed", "code=1011", "who=us")
-	if !p.server.visitors.dismiss(testTimeout) {
+	if !p.server.dismiss(testTimeout) {
 		t.Error("the connection is still listed")
 	}
 }
@@ -208,7 +173,7 @@ func TestConnectReturnsWhileTheConnectionIsOpen(t *testing.T) {
 
 func TestServeMakesACertificate(t *testing.T) {
 	p := start(t, "-tls-self-signed")
-	if line := p.stdout.waitLine(t, "listening"); !strings.Contains(line, "https://"+p.addr+"/ (wss://"+p.addr+"/echo, wss://"+p.addr+"/broadcast)") {
+	if line := p.stdout.waitLine(t, "listening"); !strings.Contains(line, "https://"+p.addr+"/ (wss://"+p.addr+"/echo, wss://"+p.addr+"/broadcast, wss://"+p.addr+"/chat)") {
 		t.Errorf("printed %q", line)
 	}
 	line := p.stdout.waitLine(t, "SHA-256 is ")

@@ -33,23 +33,24 @@ const (
 // connect returns a handler that upgrades requests. talk is called with each
 // connection; it returns why the connection is over.
 func (s *server) connect(talk func(*visit) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.visitors.enter() {
-			s.refuse(w, r, websocket.RuleUnavailable)
-			return
-		}
-		c, err := s.upgrader.Upgrade(w, r)
-		if err != nil {
-			s.visitors.leave(nil)
-			s.logRefused(r, err)
-			return
-		}
-		s.visitors.add(c)
-		// Not in the handler's goroutine: net/http holds its buffers and the
-		// request until the handler returns, many kilobytes for an idle
-		// connection.
-		go s.host(s.newVisit(c, r), talk)
+	return func(w http.ResponseWriter, r *http.Request) { s.accept(w, r, s.upgrader, talk) }
+}
+
+// accept upgrades a request. It returns false when it has refused it; then talk
+// is not called.
+func (s *server) accept(w http.ResponseWriter, r *http.Request, u *websocket.Upgrader, talk func(*visit) error) bool {
+	s.visitors.enter()
+	c, err := u.Upgrade(w, r)
+	if err != nil {
+		s.visitors.leave()
+		s.refused(r, err)
+		return false
 	}
+	// Not in the handler's goroutine: net/http holds its buffers and the
+	// request until the handler returns, many kilobytes for an idle
+	// connection.
+	go s.host(s.newVisit(c, r), talk)
+	return true
 }
 
 func (s *server) newVisit(c *websocket.Conn, r *http.Request) *visit {
@@ -69,7 +70,7 @@ func (s *server) newVisit(c *websocket.Conn, r *http.Request) *visit {
 
 // host runs talk, and sees to it that a connection ends with it.
 func (s *server) host(v *visit, talk func(*visit) error) {
-	defer s.visitors.leave(v.conn)
+	defer s.visitors.leave()
 	defer func() {
 		if p := recover(); p != nil {
 			v.log.Error("panic", "value", p, "stack", string(debug.Stack()))
@@ -124,26 +125,24 @@ func ending(err error) (end websocket.CloseError, who string) {
 	return end, "us"
 }
 
-// refuse answers a request with the rule that it breaks.
-func (s *server) refuse(w http.ResponseWriter, r *http.Request, rule websocket.Rule) {
-	deny(w, rule.Status(), rule.Text())
-	s.logRefused(r, rule)
-}
-
-// logRefused logs a request that has been refused.
-func (s *server) logRefused(r *http.Request, err error) {
+// refused counts and logs a handshake that has come to nothing.
+func (s *server) refused(r *http.Request, err error) {
+	var rule websocket.Rule
+	status := 0
+	if errors.As(err, &rule) {
+		status = rule.Status()
+		if he := (*websocket.HandshakeError)(nil); errors.As(err, &he) && he.Status != 0 {
+			status = he.Status
+		}
+		s.metrics.refused(status)
+	}
 	if !informs(s.log) {
 		return
 	}
 	log := s.log.With("peer", r.RemoteAddr, "path", beginning(r.URL.Path), "host", beginning(r.Host), "origin", beginning(r.Header.Get("Origin")))
-	var rule websocket.Rule
-	if !errors.As(err, &rule) {
+	if status == 0 {
 		log.Info("lost in the handshake", "err", err)
 		return
-	}
-	status := rule.Status()
-	if he := (*websocket.HandshakeError)(nil); errors.As(err, &he) && he.Status != 0 {
-		status = he.Status
 	}
 	log.Info("refused", "status", status, "rule", rule.ID(), "err", err)
 }
