@@ -32,7 +32,7 @@ var plainChecks = []check{
 
 func (tr *trial) openOurs() *page {
 	p := tr.openPage("http://" + tr.server.addr + "/")
-	p.wants("closed", "shown", "#state")
+	p.wants("closed", "shown", "#messages-status .state")
 	return p
 }
 
@@ -44,7 +44,7 @@ func (tr *trial) connect(path string) *page {
 	p.ask("press", "#connect")
 	p.shows("connecting: ws://" + tr.server.addr + path)
 	p.shows("open: no subprotocol, " + cmp.Or(tr.compression, "no compression"))
-	p.wants("open", "shown", "#state")
+	p.wants("open", "shown", "#messages-status .state")
 	return p
 }
 
@@ -76,7 +76,7 @@ func checkDisconnect(tr *trial) {
 	p.ask("press", "#disconnect")
 	p.shows("closing: waiting for the other side")
 	p.shows("close: code 4001, no reason, wasClean true") // the answer repeats the code alone, §5.5.1
-	p.wants("closed", "shown", "#state")
+	p.wants("closed", "shown", "#messages-status .state")
 	tr.logs(record{"msg": "closed", "code": 4001, "reason": "bis später", "who": "peer"})
 }
 
@@ -106,7 +106,7 @@ func checkTooLarge(tr *trial) {
 // checkForeign uses a page from another port. Browsers may keep about:blank away from loopback addresses by themselves.
 func checkForeign(tr *trial) {
 	foreign := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	defer foreign.Close()
+	tr.stops = append(tr.stops, foreign.Close)
 	p := tr.openPage(foreign.URL)
 	p.wants("error close 1006", "dial", "ws://"+tr.server.addr+"/echo")
 	tr.logs(record{"msg": "refused", "status": 403, "rule": "origin", "origin": foreign.URL})
@@ -114,6 +114,7 @@ func checkForeign(tr *trial) {
 
 func checkTerminate(tr *trial) {
 	p := tr.connect("/echo")
+	p.ask("press", "#messages-status .reconnects")
 	must(tr.server.cmd.Process.Signal(syscall.SIGTERM))
 	p.shows(`close: code 1001, reason "server is shutting down", wasClean true`)
 	tr.logs(record{"msg": "closed", "code": 1001, "who": "us"})
@@ -127,9 +128,10 @@ func checkTerminate(tr *trial) {
 
 func checkKill(tr *trial) {
 	p := tr.connect("/echo")
+	p.ask("press", "#messages-status .reconnects")
 	tr.server.stop()
 	p.shows("close: code 1006, no reason, wasClean false") // no error event: nobody has broken the protocol
-	p.wants("closed", "shown", "#state")
+	p.wants("closed", "shown", "#messages-status .state")
 	p.ask("press", "#connect")
 	p.shows("connecting: ws://" + tr.server.addr + "/echo")
 	p.shows("error: the connection failed")

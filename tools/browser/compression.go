@@ -53,10 +53,7 @@ func compressionChecks() []check {
 
 // check exchanges the messages of robot.js with the server, and judges what has passed.
 func (s setting) check(tr *trial) {
-	r, err := startRelay(tr.server.addr)
-	must(err)
-	defer r.stop()
-	defer tr.server.stop() // ends the connections of the relay
+	r := tr.relay()
 	p := tr.openPage("http://" + r.addr() + "/")
 	p.wants(s.answer, "exchange", "ws://"+r.addr()+"/echo")
 	c, err := r.correspondence("/echo")

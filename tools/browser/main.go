@@ -2,9 +2,10 @@
 // each check went; the exit status is 1 when one has failed.
 //
 // The browser is Chromium without a window: the program that the environment variable CHROMIUM names, or else chromium,
-// chromium-browser or google-chrome. It is driven by the DevTools protocol over a pair of pipes (pipe.go), so that no
-// WebSocket has to work before ours is tested. What the browser and the server compress is seen by a relay between them
-// (relay.go), because neither would notice everything that the other does wrong.
+// chromium-browser or google-chrome. It is driven by the DevTools protocol, which is JSON over a WebSocket, with our own
+// client (devtools.go): so each run of the checks is one for the client, too, whose server is the browser. What the browser
+// and the server compress is seen by a relay between them (relay.go), because neither would notice everything that the
+// other does wrong. The relay can also be told to be a bad line.
 package main
 
 import (
@@ -21,14 +22,14 @@ import (
 )
 
 const (
-	deadline      = time.Minute      // for everything but the build
-	checkDeadline = 10 * time.Second // for one check, so that the others still have their turn
+	deadline      = 3 * time.Minute  // for everything but the build
+	checkDeadline = 20 * time.Second // for one check, so that the others still have their turn
 )
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	checks := slices.Concat(plainChecks, compressionChecks())
+	checks := slices.Concat(plainChecks, reconnectChecks, chatChecks, compressionChecks())
 	product, err := run(ctx, checks)
 	if err != nil {
 		fmt.Println("browser: FAILED:", err)
@@ -55,14 +56,14 @@ func run(ctx context.Context, checks []check) (product string, err error) {
 
 	ctx, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("the deadline of %v has passed", deadline))
 	defer cancel()
-	c, err := startChromium(program, scratch)
+	c, err := startChromium(ctx, program, scratch)
 	if err != nil {
 		return "", err
 	}
 	defer c.stop()
 	var version struct{ Product string }
 	if err := c.call(ctx, "Browser.getVersion", nil, &version); err != nil {
-		return "", fmt.Errorf("%s says nothing: %w\n%s", program, err, c.lastWords())
+		return "", err
 	}
 	return version.Product, runAll(ctx, trial{browser: c.target, binary: binary}, checks)
 }

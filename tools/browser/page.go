@@ -26,10 +26,10 @@ func (tr *trial) openPage(url string) *page {
 	must(tr.browser.call(p.ctx, "Target.createTarget", params{"url": "about:blank"}, &created))
 	p.id = created.TargetID
 	tr.pages = append(tr.pages, p)
-	// With "flatten" the messages of the session come over the browser's own pipe, marked with its id.
+	// With "flatten" the messages of the session come over the browser's own connection, marked with its id.
 	var attached struct{ SessionID string }
 	must(tr.browser.call(p.ctx, "Target.attachToTarget", params{"targetId": p.id, "flatten": true}, &attached))
-	p.target = target{tr.browser.pipe, attached.SessionID}
+	p.target = target{tr.browser.link, attached.SessionID}
 	for _, domain := range []string{"Page", "Runtime", "Log"} { // events come only from what is enabled
 		must(p.call(p.ctx, domain+".enable", nil, nil))
 	}
@@ -38,7 +38,7 @@ func (tr *trial) openPage(url string) *page {
 	if loaded.ErrorText != "" {
 		must(fmt.Errorf("%s: %s", url, loaded.ErrorText))
 	}
-	_, err := p.pipe.in.wait(p.ctx, func(m message) bool {
+	_, err := p.link.in.wait(p.ctx, func(m message) bool {
 		return m.Session == p.session && m.Method == "Page.loadEventFired"
 	})
 	must(err)
@@ -80,11 +80,40 @@ func (p *page) wants(want, function string, args ...string) {
 	}
 }
 
+// becomes waits until the text of an element matches a regular expression.
+func (p *page) becomes(pattern, selector string) { p.ask("becomes", selector, pattern) }
+
 // shows waits for the next line in the page's list of events, which must be want.
-func (p *page) shows(want string) { p.wants(want, "next") }
+func (p *page) shows(want string) { p.wants(want, "next", "events") }
+
+// hears does so in the chat.
+func (p *page) hears(want string) { p.wants(want, "next", "chat-events") }
+
+// has waits until some line of the chat is want, with the note that stands behind it.
+func (p *page) has(want string) { p.ask("until", "chat-events", want) }
+
+// passes reads lines of a list up to one that begins with prefix.
+func (p *page) passes(list, prefix string) {
+	for !strings.HasPrefix(p.ask("next", list), prefix) {
+	}
+}
 
 func (p *page) send(kind, payload string) {
 	p.ask("press", "[value="+kind+"]")
 	p.ask("fill", "#payload", payload)
 	p.ask("press", "#send")
+}
+
+// key presses a key as the keyboard does.
+func (p *page) key(name string) {
+	for _, kind := range []string{"keyDown", "keyUp"} {
+		must(p.call(p.ctx, "Input.dispatchKeyEvent", params{"type": kind, "key": name, "code": name}, nil))
+	}
+}
+
+// say sends a message in the chat, which stands there at once.
+func (p *page) say(name, text string) {
+	p.ask("fill", "#say", text)
+	p.ask("press", "#say-send")
+	p.hears(name + ": " + text)
 }

@@ -12,18 +12,24 @@ import (
 )
 
 // A relay stands between the browser and the server, and keeps what passes: a browser does not tell what it compresses.
-// Both take it for the other one, since it has a name of its own for Host and Origin.
+// Both take it for the other one, since it has a name of its own for Host and Origin. It can also be a bad line.
 type relay struct {
 	listener net.Listener
 	server   string // host and port
 	all      sync.WaitGroup
 
-	mu    sync.Mutex
-	conns []*recording
+	mu      sync.Mutex
+	conns   []*recording
+	stopped bool
+	gates   [2]chan struct{} // by direction: nil when open, else closed when it opens
 }
 
 // A recording is what has passed on a connection: no less than what has arrived.
 type recording struct {
+	ends [2]net.Conn // browser, server
+	cut  chan struct{}
+	once sync.Once
+
 	mu      sync.Mutex
 	streams [2][]byte // from the browser, from the server
 }
@@ -48,10 +54,44 @@ func startRelay(server string) (*relay, error) {
 
 func (r *relay) addr() string { return r.listener.Addr().String() }
 
-// stop waits for the end of all connections, which somebody must bring about.
+// stop ends all connections.
 func (r *relay) stop() {
 	r.listener.Close()
+	r.mu.Lock()
+	r.stopped = true
+	r.mu.Unlock()
+	r.cut()
 	r.all.Wait()
+}
+
+const fromBrowser, fromServer = 0, 1
+
+// hold lets nothing go on any more that comes from one side, on all connections, until release.
+func (r *relay) hold(from int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gates[from] = make(chan struct{})
+}
+
+// release lets everything go on, also what has been held back.
+func (r *relay) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, gate := range r.gates {
+		if gate != nil {
+			close(gate)
+		}
+		r.gates[i] = nil
+	}
+}
+
+// cut loses all connections, and with them what is held back.
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rec := range r.conns {
+		rec.end()
+	}
 }
 
 func (r *relay) connect(browser net.Conn) {
@@ -61,29 +101,60 @@ func (r *relay) connect(browser net.Conn) {
 		return
 	}
 	defer server.Close()
-	rec := new(recording)
+	rec := &recording{ends: [2]net.Conn{browser, server}, cut: make(chan struct{})}
 	r.mu.Lock()
 	r.conns = append(r.conns, rec)
+	if r.stopped {
+		rec.end()
+	}
 	r.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { rec.pass(0, server, browser) })
-	both.Go(func() { rec.pass(1, browser, server) })
+	both.Go(func() { r.pass(rec, fromBrowser) })
+	both.Go(func() { r.pass(rec, fromServer) })
 	both.Wait()
 }
 
+// end ends both directions.
+func (rec *recording) end() {
+	rec.once.Do(func() {
+		close(rec.cut)
+		rec.ends[0].Close()
+		rec.ends[1].Close()
+	})
+}
+
 // pass copies one direction until it ends, and then ends both.
-func (rec *recording) pass(direction int, to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
+func (r *relay) pass(rec *recording, direction int) {
+	defer rec.end()
+	from, to := rec.ends[direction], rec.ends[1-direction]
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
 		rec.mu.Lock()
 		rec.streams[direction] = append(rec.streams[direction], buf[:n]...)
 		rec.mu.Unlock()
+		if !r.mayPass(rec, direction) {
+			return
+		}
 		if _, failed := to.Write(buf[:n]); failed != nil || err != nil {
 			return
 		}
+	}
+}
+
+// mayPass waits while a direction is held back, and returns false when the connection is lost meanwhile.
+func (r *relay) mayPass(rec *recording, direction int) bool {
+	r.mu.Lock()
+	gate := r.gates[direction]
+	r.mu.Unlock()
+	if gate == nil {
+		return true
+	}
+	select {
+	case <-gate:
+		return true
+	case <-rec.cut:
+		return false
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -69,6 +70,75 @@ func TestRelayKeepsWhatPasses(t *testing.T) {
 	}
 	_, err := r.correspondence("/ech")
 	checkError(t, err, "nobody has connected to /ech")
+}
+
+// answering returns the address of a server that sends back what it gets, and a channel that tells of connections that have
+// ended.
+func answering(t *testing.T) (addr string, ended <-chan struct{}) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	ends := make(chan struct{}, 10)
+	go func() {
+		for nc, err := l.Accept(); err == nil; nc, err = l.Accept() {
+			io.Copy(nc, nc)
+			nc.Close()
+			ends <- struct{}{}
+		}
+	}()
+	return l.Addr().String(), ends
+}
+
+func TestRelayHoldsAndCuts(t *testing.T) {
+	for direction, name := range []string{"from-browser", "from-server"} {
+		t.Run(name, func(t *testing.T) {
+			addr, ended := answering(t)
+			r, err := startRelay(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.stop()
+			r.hold(direction)
+			nc, err := net.Dial("tcp", r.addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			nc.SetDeadline(time.Now().Add(time.Minute))
+			io.WriteString(nc, "held")
+			arrived(r, direction, "held")
+			r.release()
+			got := make([]byte, 4)
+			if _, err := io.ReadFull(nc, got); err != nil || string(got) != "held" {
+				t.Errorf("after release: %q, %v", got, err)
+			}
+			r.hold(direction)
+			io.WriteString(nc, "lost")
+			arrived(r, direction, "heldlost")
+			r.cut()
+			if n, err := nc.Read(got); n > 0 || err == nil {
+				t.Errorf("after cut: %q, %v", got[:n], err)
+			}
+			<-ended
+		})
+	}
+}
+
+// arrived returns when the relay has read all of a stream, of which it must not have passed on what is held back.
+func arrived(r *relay, direction int, want string) {
+	for got := ""; got != want; {
+		runtime.Gosched()
+		r.mu.Lock()
+		for _, rec := range r.conns {
+			rec.mu.Lock()
+			got = string(rec.streams[direction])
+			rec.mu.Unlock()
+		}
+		r.mu.Unlock()
+	}
 }
 
 func TestRelaySeesWhatIsBroken(t *testing.T) {

@@ -2,7 +2,7 @@
 "use strict";
 
 globalThis.robot = {
-  seen: 0, // lines of the page's list of events
+  seen: {}, // numbers of lines of the page's lists
 
   fill(selector, text) {
     document.querySelector(selector).value = text;
@@ -20,23 +20,81 @@ globalThis.robot = {
     return document.querySelector(selector).textContent;
   },
 
-  // next resolves to the next line of the events, once it is there.
-  next() {
-    return new Promise(function (resolve) {
-      const list = document.getElementById("events");
-      const observer = new MutationObserver(look);
-      observer.observe(list, { childList: true });
-      look();
+  disabled(selector) {
+    return String(document.querySelector(selector).matches(":disabled"));
+  },
 
-      function look() {
-        const line = list.children[robot.seen];
-        if (line !== undefined) {
-          robot.seen++;
+  focus(selector) {
+    document.querySelector(selector).focus();
+    return robot.focused();
+  },
+
+  focused() {
+    return document.activeElement.id;
+  },
+
+  selected() {
+    return robot.ids("[role=tab][aria-selected=true]");
+  },
+
+  panels() {
+    return robot.ids("[role=tabpanel]:not([hidden])");
+  },
+
+  ids(selector) {
+    return Array.from(document.querySelectorAll(selector), (element) => element.id).join(", ");
+  },
+
+  shownAll(selector) {
+    return Array.from(document.querySelectorAll(selector), (element) => element.textContent).join(", ");
+  },
+
+  // when resolves to what look returns, once that is not undefined. It looks at each change of the page.
+  when(look) {
+    return new Promise(function (resolve) {
+      const observer = new MutationObserver(check);
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+      check();
+
+      function check() {
+        const found = look();
+        if (found !== undefined) {
           observer.disconnect();
-          resolve(line.querySelector("strong").textContent + ": " + line.querySelector("span").textContent);
+          resolve(found);
         }
       }
     });
+  },
+
+  line(item) {
+    return item.querySelector("strong").textContent + ": " + item.querySelector("span").textContent;
+  },
+
+  // next resolves to the next line of a list, once it is there.
+  next(list) {
+    const at = robot.seen[list] ?? 0;
+    robot.seen[list] = at + 1;
+    return robot.when(function () {
+      const item = document.getElementById(list).children[at];
+      return item === undefined ? undefined : robot.line(item);
+    });
+  },
+
+  // until resolves when some line of a list is what it should be, with its note in brackets.
+  until(list, want) {
+    const read = (item) => robot.line(item) + ` [${item.querySelector("small")?.textContent}]`;
+    return robot.when(() => Array.from(document.getElementById(list).children, read).find((line) => line === want));
+  },
+
+  becomes(selector, pattern) {
+    return robot.when(() => robot.shown(selector).match(pattern)?.[0]);
+  },
+
+  // pressWhile presses a button only if an element's text still has some beginning.
+  pressWhile(selector, other, beginning) {
+    if (robot.shown(other).startsWith(beginning)) {
+      robot.press(selector);
+    }
   },
 
   // inject resolves to the directive of the page's policy that keeps an inline script from running.

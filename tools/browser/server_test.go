@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 )
 
 // The test binary plays the server: actorEnv says how it behaves.
@@ -21,6 +23,9 @@ func TestMain(m *testing.M) {
 		fmt.Println("barewire: listening on http://127.0.0.1:4711/ (ws://127.0.0.1:4711/echo)")
 		fmt.Fprintln(os.Stderr, `{"msg":"closed","code":4001,"who":"peer"}`)
 		io.Copy(io.Discard, os.Stdin)
+	case "stays":
+		fmt.Println("barewire: listening on http://127.0.0.1:4711/ (ws://127.0.0.1:4711/echo)")
+		time.Sleep(time.Hour) // it is killed long before
 	case "fails":
 		fmt.Fprintln(os.Stderr, "no such address")
 		os.Exit(1)
@@ -65,6 +70,24 @@ func TestTrialsGoOnAfterAFailure(t *testing.T) {
 	checkError(t, err, "third: context canceled")
 }
 
+func TestStartChromiumTellsWhyItFails(t *testing.T) {
+	t.Setenv(actorEnv, "fails")
+	_, err := startChromium(t.Context(), os.Args[0], t.TempDir())
+	checkError(t, err, os.Args[0]+": it does not say where its DevTools are: the browser has ended\nno such address")
+}
+
+func TestLineWriter(t *testing.T) {
+	w := &lineWriter{to: newJournal[string]()}
+	for _, part := range []string{"one\ntw", "", "o\r\n", "\nthree"} {
+		if n, err := io.WriteString(w, part); n != len(part) || err != nil {
+			t.Errorf("%q: %d, %v", part, n, err)
+		}
+	}
+	if lines, _, _ := w.to.state(); !slices.Equal(lines, []string{"one", "two", ""}) {
+		t.Errorf("lines %q", lines)
+	}
+}
+
 func TestFindChromium(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
@@ -82,4 +105,19 @@ func TestFindChromium(t *testing.T) {
 	}
 	_, err = findChromium("other")
 	checkError(t, err, "no browser: other not found")
+}
+
+func TestServerPauses(t *testing.T) {
+	t.Setenv(actorEnv, "stays")
+	s, err := startServer(t.Context(), os.Args[0], "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.stop()
+	for range 3 {
+		checkError(t, s.pause(), "")
+		checkError(t, s.resume(), "")
+	}
+	s.stop()
+	checkError(t, s.pause(), "os: process already finished")
 }

@@ -12,6 +12,7 @@ type trial struct {
 	ctx     context.Context
 	server  *server
 	pages   []*page
+	stops   []func() // of what pages are connected to: it goes after them, since they would complain
 
 	compression string // what the page shows of it; "" for none
 }
@@ -33,19 +34,41 @@ func (tr trial) run(ctx context.Context, c check) (err error) {
 	if tr.server, err = startServer(tr.ctx, tr.binary, c.flags); err != nil {
 		return err
 	}
-	defer tr.server.stop()
+	defer func() { tr.server.stop() }() // a check may have replaced it
 	defer func() {
 		if p := recover(); p != nil {
 			err = p.(failure) // panics again when it is another one
 		}
 	}()
+	defer tr.close()
 	c.run(&tr)
+	var consoles []target
 	for _, p := range tr.pages {
 		p.evaluate("''") // the reply comes after what the page has complained about
-		must(p.judgeConsole(c.complaint))
-		must(tr.browser.call(tr.ctx, "Target.closeTarget", params{"targetId": p.id}, nil))
+		consoles = append(consoles, p.target)
 	}
-	return nil
+	return judgeConsoles(c.complaint, consoles...)
+}
+
+// close ends also pages that would go on to connect after a check that has failed, lest they meet the next server. A
+// browser that cannot do it fails in the next check.
+func (tr *trial) close() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tr.ctx), checkDeadline)
+	defer cancel()
+	for _, p := range tr.pages {
+		tr.browser.call(ctx, "Target.closeTarget", params{"targetId": p.id}, nil)
+	}
+	for _, stop := range tr.stops {
+		stop()
+	}
+}
+
+// relay stands in front of the server as long as there are pages.
+func (tr *trial) relay() *relay {
+	r, err := startRelay(tr.server.addr)
+	must(err)
+	tr.stops = append(tr.stops, r.stop)
+	return r
 }
 
 func (tr *trial) logs(want record) { must(tr.server.logs(tr.ctx, want)) }

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+
+	"barewire.example/websocket"
 )
 
 // A message of the DevTools protocol is a command (with ID and Method), the reply to one (with its ID), or an event (with
@@ -22,38 +22,48 @@ type message struct {
 	Error   *struct{ Message string } `json:"error,omitempty"`
 }
 
-// A pipe carries messages as JSON texts with a NUL behind each: commands out, replies and events in. One goroutine at a
-// time may send commands.
-type pipe struct {
+// maxDevTools bounds a message of the browser, in bytes: a reply may hold whatever a page has.
+const maxDevTools = 256 << 20
+
+// A link is a connection of our own client to the browser's DevTools: commands out, replies and events in. One goroutine
+// at a time may send commands.
+type link struct {
 	in   *journal[message]
-	out  io.Writer
+	conn *websocket.Conn
 	last int // the ID of the last command
 }
 
-func newPipe(out io.Writer, in io.Reader) *pipe {
-	p := &pipe{in: newJournal[message](), out: out}
-	go p.read(bufio.NewReader(in))
-	return p
+// dialDevTools sends no Origin: the browser refuses those that it has not been told of.
+func dialDevTools(ctx context.Context, url string) (*link, error) {
+	d := websocket.Dialer{Options: websocket.Options{MaxMessageSize: maxDevTools}}
+	conn, _, err := d.Dial(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{in: newJournal[message](), conn: conn}
+	go l.read()
+	return l, nil
 }
 
-func (p *pipe) read(in *bufio.Reader) {
+// read keeps what comes until the connection is over.
+func (l *link) read() {
 	for {
 		var m message
-		text, err := in.ReadBytes(0)
+		_, text, err := l.conn.Read(context.Background())
 		if err == nil {
-			err = json.Unmarshal(text[:len(text)-1], &m)
+			err = json.Unmarshal(text, &m)
 		}
 		if err != nil {
-			p.in.end(fmt.Errorf("the browser's pipe: %w", err))
+			l.in.end(fmt.Errorf("the browser's DevTools: %w", err))
 			return
 		}
-		p.in.add(m)
+		l.in.add(m)
 	}
 }
 
 // A target is what commands go to: the browser, or with a session one of its pages.
 type target struct {
-	pipe    *pipe
+	link    *link
 	session string
 }
 
@@ -61,16 +71,17 @@ type params map[string]any
 
 // call sends a command and waits for its reply, whose result it decodes unless result is nil.
 func (t target) call(ctx context.Context, method string, with params, result any) error {
-	t.pipe.last++
-	command := message{ID: t.pipe.last, Session: t.session, Method: method}
+	t.link.last++
+	command := message{ID: t.link.last, Session: t.session, Method: method}
 	command.Params, _ = json.Marshal(with)
 	text, err := json.Marshal(command)
 	if err == nil {
-		_, err = t.pipe.out.Write(append(text, 0))
+		// Not with ctx, which is that of a check: a message that is cut off would end the connection for all checks.
+		err = t.link.conn.Write(context.Background(), websocket.Text, text)
 	}
 	var reply message
 	if err == nil {
-		reply, err = t.pipe.in.wait(ctx, func(m message) bool { return m.ID == command.ID })
+		reply, err = t.link.in.wait(ctx, func(m message) bool { return m.ID == command.ID })
 	}
 	if err == nil && reply.Error != nil {
 		err = errors.New(reply.Error.Message)
@@ -84,23 +95,31 @@ func (t target) call(ctx context.Context, method string, with params, result any
 	return nil
 }
 
-// judgeConsole wants complaints that are about one thing, or none at all.
-func (t target) judgeConsole(about string) error {
+// judgeConsoles wants complaints that are about one thing on at least one of the pages, or none at all.
+func judgeConsoles(about string, pages ...target) error {
 	heard := false
-	messages, _, _ := t.pipe.in.state()
-	for _, m := range messages {
-		complaint := m.complaint()
-		if m.Session != t.session || complaint == "" {
-			continue
-		}
-		if heard = true; about == "" || !strings.Contains(complaint, about) {
-			return fmt.Errorf("the console has %s", complaint)
+	for _, t := range pages {
+		for _, complaint := range t.complaints() {
+			if heard = true; about == "" || !strings.Contains(complaint, about) {
+				return fmt.Errorf("the console has %s", complaint)
+			}
 		}
 	}
 	if about != "" && !heard {
 		return fmt.Errorf("the console has nothing about %q", about)
 	}
 	return nil
+}
+
+// complaints returns those that have come from a page's console.
+func (t target) complaints() (list []string) {
+	messages, _, _ := t.link.in.state()
+	for _, m := range messages {
+		if complaint := m.complaint(); m.Session == t.session && complaint != "" {
+			list = append(list, complaint)
+		}
+	}
+	return list
 }
 
 // complaint returns the text of an error or a warning in the console, or "" when the event is none.

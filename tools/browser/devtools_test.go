@@ -1,48 +1,64 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"barewire.example/websocket"
 )
 
-// newFake returns a target whose browser gives the answers, one for each command, and then closes its pipe.
+// newFake returns a target whose browser gives the answers, one for each command, and then closes the connection. An answer
+// is several messages when there are "|" in it.
 func newFake(t *testing.T, answers ...string) target {
-	commandsIn, commandsOut := io.Pipe()
-	eventsIn, eventsOut := io.Pipe()
-	t.Cleanup(func() { commandsIn.Close() })
-	go func() {
-		commands := bufio.NewReader(commandsIn)
+	t.Helper()
+	browser := httptest.NewServer(websocket.Handler(func(ctx context.Context, c *websocket.Conn) error {
 		for _, answer := range answers {
-			command, err := commands.ReadBytes(0)
-			if err != nil || !json.Valid(command[:len(command)-1]) {
-				break
+			if _, command, err := c.Read(ctx); err != nil || !json.Valid(command) {
+				return err
 			}
-			io.WriteString(eventsOut, strings.ReplaceAll(answer, "|", "\x00"))
+			for text := range strings.SplitSeq(answer, "|") {
+				if err := c.Write(ctx, websocket.Text, []byte(text)); err != nil {
+					return err
+				}
+			}
 		}
-		eventsOut.Close()
-		io.Copy(io.Discard, commandsIn)
-	}()
-	return target{newPipe(commandsOut, eventsIn), "s"}
+		return nil
+	}, nil))
+	t.Cleanup(browser.Close)
+	l, err := dialDevTools(t.Context(), "ws"+strings.TrimPrefix(browser.URL, "http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.conn.CloseNow() })
+	return target{l, "s"}
 }
 
 func TestCallReturnsItsOwnResult(t *testing.T) {
-	browser := newFake(t, `{"method":"E","sessionId":"s"}|{"id":7,"result":{"V":"other"}}|{"id":1,"result":{"V":"own"}}|`)
+	browser := newFake(t, `{"method":"E","sessionId":"s"}|{"id":7,"result":{"V":"other"}}|{"id":1,"result":{"V":"own"}}`)
 	var result struct{ V string }
 	if err := browser.call(t.Context(), "M", params{"k": 1}, &result); err != nil || result.V != "own" {
 		t.Errorf("result %q, %v", result.V, err)
 	}
 }
 
+func TestCallTakesLargeReplies(t *testing.T) {
+	large := strings.Repeat("x", 2*websocket.DefaultMaxMessageSize)
+	var result struct{ V string }
+	err := newFake(t, `{"id":1,"result":{"V":"`+large+`"}}`).call(t.Context(), "M", nil, &result)
+	if err != nil || result.V != large {
+		t.Errorf("%d bytes, %v; want %d", len(result.V), err, len(large))
+	}
+}
+
 func TestCallFails(t *testing.T) {
 	tests := []struct{ name, answer, want string }{
-		{"refused", `{"id":1,"error":{"code":-32601,"message":"no such method"}}|`, "M: no such method"},
-		{"result-of-another-type", `{"id":1,"result":[]}|`, "M: json: cannot unmarshal array"},
-		{"no-json", `{"id":1|`, "M: the browser's pipe: unexpected end of JSON"},
-		{"browser-ends", `{"id":1}`, "M: the browser's pipe: EOF"},
+		{"refused", `{"id":1,"error":{"code":-32601,"message":"no such method"}}`, "M: no such method"},
+		{"result-of-another-type", `{"id":1,"result":[]}`, "M: json: cannot unmarshal array"},
+		{"no-json", `{"id":1`, "M: the browser's DevTools: unexpected end of JSON"},
+		{"browser-ends", `{"id":2}`, "M: the browser's DevTools: websocket: closed by the peer with 1000"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -55,14 +71,12 @@ func TestCallFails(t *testing.T) {
 func TestCallEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	checkError(t, target{pipe: newPipe(io.Discard, neverRead{t.Context()})}.call(ctx, "M", nil, nil), "M: context canceled")
+	browser := newFake(t, `{"method":"E"}`, `{"id":2}`)
+	checkError(t, browser.call(ctx, "M", nil, nil), "M: context canceled")
+	checkError(t, browser.call(t.Context(), "N", nil, nil), "") // the connection has not suffered
 }
 
-type neverRead struct{ context.Context }
-
-func (n neverRead) Read([]byte) (int, error) { <-n.Done(); return 0, io.EOF }
-
-func TestJudgeConsole(t *testing.T) {
+func TestJudgeConsoles(t *testing.T) {
 	const logged = `{"method":"Log.entryAdded","sessionId":"s","params":{"entry":{"level":"error","text":"about x"}}}|`
 	tests := []struct{ name, events, about, want string }{
 		{"quiet", `{"method":"Runtime.consoleAPICalled","sessionId":"s","params":{"type":"log"}}|`, "", ""},
@@ -77,11 +91,12 @@ func TestJudgeConsole(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			page := newFake(t, test.events+`{"id":1}|`)
+			page := newFake(t, test.events+`{"id":1}`)
 			if err := page.call(t.Context(), "M", nil, nil); err != nil {
 				t.Fatal(err)
 			}
-			checkError(t, page.judgeConsole(test.about), test.want)
+			quiet := target{page.link, "quiet"}
+			checkError(t, judgeConsoles(test.about, quiet, page, quiet), test.want)
 		})
 	}
 }
