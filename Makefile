@@ -6,9 +6,10 @@ WIRE  = rules.go errors.go frame.go mask.go utf8.go close.go fields.go head.go c
 PROTO = $(WIRE) limits.go receiver.go receiver_deflate.go sender.go sender_deflate.go deflater.go deflater_history.go deflater_table.go deflater_match.go deflater_block.go deflater_huffman.go deflater_header.go deflater_bits.go inflate.go inflate_blocks.go inflate_symbols.go inflate_tables.go endpoint.go trace.go trace_frame.go trace_head.go trace_notes.go
 
 # The checks of `make ci` besides `test`, in order.
-CHECKS = lint layers style embed cross browser interop race cover fuzz autobahn docs
+CHECKS = lint layers style embed cross browser interop race cover fuzz outage soak autobahn docs
 
 T    ?= 30s# time for each fuzz target
+SOAK = $(if $(filter command environment,$(origin T)),$(T),10m)# time for make soak, which T sets too
 ARGS ?=# more arguments for `make run` and `make interop`
 
 # Settings of the caller's shell must not change what is built here.
@@ -19,7 +20,7 @@ JSWASM = CGO_ENABLED=0 GOOS=js GOARCH=wasm
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test race fuzz bench cover lint layers embed style wasm cross browser interop autobahn autobahn-quick docs ci clean rename checks
+.PHONY: help run test race fuzz bench cover lint layers embed style wasm cross browser interop outage soak autobahn autobahn-quick docs ci clean rename checks
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +74,12 @@ browser: ## drive the web page in headless Chromium (CHROMIUM names another one)
 interop: ## talk to npm's ws and Python's websockets in both directions (ARGS=-missing=skip without them)
 	go run ./tools/interop $(ARGS)
 
+outage: ## kill and stop the server under 1,000 clients, and time how they notice and come back
+	go run ./tools/outage
+
+soak: ## keep 2,000 connections busy for T (default 10m), some through a chaos proxy, and look for what grows
+	go run ./tools/soak -time $(SOAK)
+
 autobahn: ## run the Autobahn suite against our server and our client and gate on its verdicts
 	go run ./autobahn/run -j 2
 
@@ -83,6 +90,7 @@ docs: ## check that the links between the documents resolve
 	go run ./tools/links
 
 ci: T = 20s
+ci: SOAK = 2m
 ci: test $(CHECKS) ## run everything that must pass before a change is accepted
 	@echo 'ci: passed: test $(CHECKS)'
 
