@@ -26,7 +26,7 @@ func (c *Conn) Close(code CloseCode, reason string) error {
 	}
 	c.beginClose(code, reason)
 	c.await()
-	if ce := (*CloseError)(nil); errors.As(c.reason(), &ce) && ce.Code != CloseAbnormal {
+	if ce := (*CloseError)(nil); errors.As(c.reason(), &ce) && ce.cause == nil {
 		return nil
 	}
 	return c.reason()

@@ -55,7 +55,7 @@ type Options struct {
 	KeepAlive, PongTimeout time.Duration
 
 	// IdleTimeout closes a connection with CloseGoingAway on which for so long
-	// no message, nor a piece of one, has come or gone. Pings and pongs do not
+	// no message, nor a piece of one, was read or written. Pings and pongs do not
 	// count. By default, and when it is negative, a connection may be idle for
 	// ever.
 	IdleTimeout time.Duration
@@ -167,6 +167,7 @@ type Conn struct {
 	over    bool          // done is closed
 	kill    *time.Timer   // ends what CloseTimeout bounds
 	onOver  func()        // called once done is closed
+	told    bool          // it has been, so what comes later is called at once
 }
 
 // newConn returns the connection on t. early is what has arrived of it with
@@ -263,7 +264,6 @@ func (c *Conn) finishCleanly() error {
 			timer.Stop()
 		}
 	}
-	onOver := c.onOver
 	c.mu.Unlock()
 
 	closed := c.transport.Close()
@@ -274,6 +274,10 @@ func (c *Conn) finishCleanly() error {
 	}
 	c.readWatch.release()
 	c.writeWatch.release()
+	c.mu.Lock()
+	onOver := c.onOver
+	c.onOver, c.told = nil, true
+	c.mu.Unlock()
 	if onOver != nil {
 		onOver()
 	}
@@ -284,14 +288,19 @@ func (c *Conn) finishCleanly() error {
 // called with before.
 func (c *Conn) whenOver(f func()) {
 	c.mu.Lock()
-	over, first := c.over, c.onOver
-	if first == nil {
+	told, first := c.told, c.onOver
+	switch {
+	case told:
+	case first == nil:
 		c.onOver = f
-	} else {
-		c.onOver = func() { first(); f() }
+	default:
+		c.onOver = func() {
+			defer f() // first may be the application's, and panic
+			first()
+		}
 	}
 	c.mu.Unlock()
-	if over {
+	if told {
 		f()
 	}
 }

@@ -73,7 +73,7 @@ func runKillable(l net.Listener) (wait func()) {
 	served := started(func() error { return s.Serve(l) })
 	return func() {
 		<-served
-		s.active.Wait()
+		<-s.emptied()
 	}
 }
 

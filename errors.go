@@ -65,7 +65,8 @@ func (e *ProtocolError) Unwrap() error { return e.Rule }
 type CloseError struct {
 	// Code and Reason are those of the peer's Close frame. Code is CloseNoStatus
 	// when the frame had none (§7.1.5), and CloseAbnormal when the transport
-	// ended without one; then Unwrap gives the transport's error.
+	// ended without one; then Unwrap gives the transport's error. When a Queue
+	// has closed the connection, they are ours, whether or not the peer took them.
 	Code   CloseCode
 	Reason string
 

@@ -61,17 +61,23 @@ const defaultRetryAfter = 5 * time.Second
 
 // admit gives a request a seat or refuses it. A nil Group has no seats to give,
 // and no limits.
-func (g *Group) admit(r *Request) (*seat, error) {
+func (g *Group) admit(r *Request) (*seat, error) { return g.admitFrom(g.keyOf(r)) }
+
+// keyOf returns what the request counts for, or "".
+func (g *Group) keyOf(r *Request) string {
+	switch {
+	case g == nil || g.MaxConnsPerAddr <= 0:
+		return ""
+	case g.Key != nil:
+		return g.Key(r)
+	}
+	return addressKey(r.RemoteAddr)
+}
+
+// admitFrom is admit for a request with this key.
+func (g *Group) admitFrom(key string) (*seat, error) {
 	if g == nil {
 		return nil, nil
-	}
-	key := ""
-	switch {
-	case g.MaxConnsPerAddr <= 0:
-	case g.Key != nil:
-		key = g.Key(r)
-	default:
-		key = addressKey(r.RemoteAddr)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,40 +107,42 @@ func (g *Group) full(why string) error {
 		wait = defaultRetryAfter
 	}
 	refusal := refuse(RuleUnavailable, why)
-	seconds := int64((wait + time.Second - 1) / time.Second)
+	seconds := int64(wait / time.Second)
+	if wait%time.Second > 0 {
+		seconds++
+	}
 	refusal.Header = http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
 	return refusal
 }
 
 // addressKey returns what counts as one address.
 func addressKey(remote string) string {
-	ap, err := netip.ParseAddrPort(remote)
+	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
-		return remote // of a Unix socket, perhaps
+		host = remote // middleware may have taken the port away
 	}
-	addr := ap.Addr().Unmap()
-	if addr.Is4() {
+	addr, err := netip.ParseAddr(host)
+	switch addr = addr.Unmap().WithZone(""); {
+	case err != nil && (host == "" || host[0] == '@'):
+		return "" // of a Unix socket, and says nothing of who the client is
+	case err != nil:
+		return host
+	case addr.Is4():
 		return addr.String()
 	}
-	prefix, err := addr.WithZone("").Prefix(64)
-	if err != nil {
-		return addr.String()
-	}
-	return prefix.String()
+	return netip.PrefixFrom(addr, 64).Masked().String()
 }
 
-// carry says what the 101 is going to be written to.
-func (s *seat) carry(nc net.Conn) {
+// carry says what the 101 is going to be written to. It returns whether nobody
+// waits for that any more.
+func (s *seat) carry(nc net.Conn) (cut bool) {
 	if s == nil {
-		return
+		return false
 	}
 	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
 	s.nc = nc
-	cut := s.group.cut
-	s.group.mu.Unlock()
-	if cut {
-		nc.Close()
-	}
+	return s.group.cut
 }
 
 // take says that the handshake is complete.
@@ -170,9 +178,10 @@ func (s *seat) lend(c *Conn) {
 	}
 }
 
-// host runs the application's function f, which ends with the connection.
+// host runs the application's function f, which ends with the connection. The seat
+// is given up when the hooks have been called, too.
 func (s *seat) host(c *Conn, f func()) {
-	defer s.leave()
+	defer func() { c.whenOver(s.leave) }()
 	if s.late() {
 		c.farewell()
 		return
@@ -180,7 +189,7 @@ func (s *seat) host(c *Conn, f func()) {
 	f()
 }
 
-// leave gives the seat up.
+// leave gives the seat up. To leave twice is to leave once.
 func (s *seat) leave() {
 	if s == nil {
 		return
@@ -188,6 +197,9 @@ func (s *seat) leave() {
 	g := s.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if _, inside := g.seats[s]; !inside {
+		return
+	}
 	delete(g.seats, s)
 	if s.key != "" {
 		if g.perKey[s.key]--; g.perKey[s.key] == 0 {
@@ -222,9 +234,14 @@ func (g *Group) Conns() iter.Seq[*Conn] {
 	}
 }
 
-func (g *Group) conns() (all []*Conn) {
+func (g *Group) conns() []*Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.seated()
+}
+
+// seated is conns for who has the lock.
+func (g *Group) seated() (all []*Conn) {
 	for s := range g.seats {
 		if s.conn != nil {
 			all = append(all, s.conn)
@@ -236,7 +253,8 @@ func (g *Group) conns() (all []*Conn) {
 // Shutdown refuses all further requests with 503, closes every connection with
 // CloseGoingAway and waits until all of them have left. When ctx ends before that,
 // it cuts the rest off and returns the context's error. It may be called again, to
-// wait or to cut.
+// wait or to cut. A function of Handler or Server that called it and waits would
+// wait for itself.
 //
 // http.Server.Shutdown does not know the connections: have it call this with
 // RegisterOnShutdown, and wait for both.
@@ -248,13 +266,26 @@ func (g *Group) Shutdown(ctx context.Context) error {
 	for c := range g.Conns() {
 		go c.farewell() // each may take up to CloseTimeout
 	}
-	select {
-	case <-empty:
+	if waitFor(ctx, empty) {
 		return nil
-	case <-ctx.Done():
 	}
 	g.sever()
 	return ctx.Err()
+}
+
+// waitFor waits for an event, and returns false when ctx ends before it.
+func waitFor(ctx context.Context, event <-chan struct{}) bool {
+	select {
+	case <-event:
+		return true
+	default: // and not the context, which may have ended too
+	}
+	select {
+	case <-event:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // emptied returns a channel that is closed when nobody is there. The caller has
@@ -273,15 +304,19 @@ func (g *Group) emptied() <-chan struct{} {
 
 // sever ends everything at once.
 func (g *Group) sever() {
-	conns := g.conns()
 	g.mu.Lock()
 	g.cut = true
+	conns := g.seated()
+	var early []net.Conn
 	for s := range g.seats {
 		if s.nc != nil {
-			s.nc.Close()
+			early = append(early, s.nc)
 		}
 	}
 	g.mu.Unlock()
+	for _, nc := range early {
+		nc.Close()
+	}
 	for _, c := range conns {
 		c.CloseNow()
 	}

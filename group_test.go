@@ -258,7 +258,10 @@ func TestGroupCutsWhoComesLate(t *testing.T) {
 		cancel()
 		g.Shutdown(ended)
 		ours, theirs := newPipe()
-		early.carry(ours)
+		_, err := new(Upgrader).open(ours, nil, &acceptance{}, early)
+		if status, ok := CloseStatus(err); !ok || status.Code != CloseAbnormal {
+			t.Errorf("open = %v", err)
+		}
 		if n, err := theirs.Read(make([]byte, 1)); n != 0 || err == nil {
 			t.Errorf("Read = %d, %v", n, err)
 		}

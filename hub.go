@@ -1,5 +1,6 @@
-// This file sends each message to everybody who wants it. It holds no lock of
-// the hub while it sends, and starts no goroutine: see Queue.
+// This file sends each message to everybody who wants it. While it sends it holds
+// no lock but that of the topic's order, and it never waits for a peer unless it was
+// told to: see Queue.
 
 package websocket
 
@@ -14,7 +15,8 @@ import (
 // nothing. All members of a topic get its messages in the same order. The zero value
 // is ready for use; it must not be copied, and Queue not changed, once it is used.
 // Its methods may be called from any goroutine, and from the loop over a
-// connection's messages.
+// connection's messages. A program needs one Hub, with a topic for each room: a Hub
+// knows a connection that has joined until that is over.
 type Hub struct {
 	// Queue bounds what waits for each connection, and says what happens when
 	// more would have to. With the policy Block, Publish waits too, for WriteTimeout
@@ -92,7 +94,7 @@ func (h *Hub) Leave(c *Conn, topics ...string) {
 	h.leave(c, topics)
 }
 
-// forget takes a connection out that is over, or about to be.
+// forget takes a connection out that is over.
 func (h *Hub) forget(c *Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -161,7 +163,7 @@ func (h *Hub) PublishPrepared(topic string, p *Prepared, except ...*Conn) (sent,
 	h.mu.Lock()
 	t := h.topics[topic]
 	h.mu.Unlock()
-	if t == nil || p.err != nil {
+	if t == nil || p.check() != nil {
 		return 0, 0
 	}
 	t.order.Lock()

@@ -6,8 +6,11 @@
 package websocket
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,9 +71,16 @@ func benchFanOut(b *testing.B, size int, start func([]*Conn) (send func() error)
 		sinks[i%readers] = append(sinks[i%readers], theirs.(*net.TCPConn))
 	}
 	var got atomic.Int64
+	var drains sync.WaitGroup
+	defer drains.Wait()
 	for _, s := range sinks {
-		go benchDrain(s, &got)
+		drains.Go(func() { benchDrain(s, &got) })
 	}
+	defer func() { // before the wait
+		for _, c := range conns {
+			c.CloseNow()
+		}
+	}()
 	send := start(conns)
 	frame := int64(len(newFrameImage(Header{}, make([]byte, size)).b))
 	b.ReportAllocs()
@@ -85,9 +95,6 @@ func benchFanOut(b *testing.B, size int, start func([]*Conn) (send func() error)
 		time.Sleep(100 * time.Microsecond)
 	}
 	b.ReportMetric(float64(sent)/time.Since(begin).Seconds(), "msgs/s")
-	for _, c := range conns {
-		c.CloseNow()
-	}
 }
 
 // benchDrain empties sockets in turn until they end, and counts what came. It
@@ -96,19 +103,24 @@ func benchFanOut(b *testing.B, size int, start func([]*Conn) (send func() error)
 func benchDrain(sinks []*net.TCPConn, got *atomic.Int64) {
 	buf := make([]byte, 64<<10)
 	for len(sinks) > 0 {
-		open := sinks[:0]
-		for _, s := range sinks {
-			raw, _ := s.SyscallConn()
-			ended := raw.Read(func(fd uintptr) bool {
-				n, _, err := readSocket(fd, buf)
-				got.Add(int64(n))
-				return err == nil || s.Close() == nil
-			})
-			if ended == nil {
-				open = append(open, s)
-			}
-		}
-		sinks = open
+		sinks = slices.DeleteFunc(sinks, func(s *net.TCPConn) bool {
+			n, ended := benchEmpty(s, buf)
+			got.Add(int64(n))
+			return ended != nil
+		})
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// benchEmpty reads what a socket has.
+func benchEmpty(s *net.TCPConn, buf []byte) (n int, ended error) {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = raw.Read(func(fd uintptr) bool {
+		n, _, ended = readSocket(fd, buf)
+		return true
+	})
+	return n, errors.Join(err, ended)
 }

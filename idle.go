@@ -10,8 +10,9 @@ import (
 // An idleness tells when a connection last had something to do. Without
 // Options.IdleTimeout nothing is noted and there is no timer.
 type idleness struct {
-	used  atomic.Int64 // when a piece of a message came or went, in nanoseconds since pulse.born
-	timer *time.Timer  // guarded by Conn.mu
+	used    atomic.Int64 // when a piece of a message came or went, in nanoseconds since pulse.born
+	sending atomic.Bool  // a frame of a message is being written
+	timer   *time.Timer  // guarded by Conn.mu
 }
 
 // startIdleness begins to watch over the connection.
@@ -33,7 +34,11 @@ func (c *Conn) touch() {
 // doze is called when the connection may have been idle for IdleTimeout.
 func (c *Conn) doze() {
 	idle := time.Since(c.pulse.born) - time.Duration(c.idleness.used.Load())
-	if idle >= c.opts.IdleTimeout {
+	switch {
+	case idle < c.opts.IdleTimeout:
+	case c.idleness.sending.Load(): // WriteTimeout judges how long that may take
+		idle = 0
+	default:
 		c.Close(CloseGoingAway, "idle")
 		return
 	}

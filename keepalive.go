@@ -66,7 +66,28 @@ func (c *Conn) unread() bool {
 	}
 	defer c.readTurn.unlock()
 	// Once it is winding, what arrives belongs to drain.
-	return c.winding || len(c.in.data) > 0 || len(c.piece) > 0 || c.receiver.inData()
+	return c.winding || !c.skim() || len(c.piece) > 0 || c.receiver.inData()
+}
+
+// skim takes control frames that have arrived and that nobody has read. It returns
+// whether that was all. The caller has the read turn.
+func (c *Conn) skim() bool {
+	c.receiver.EachFrame = true
+	defer func() { c.receiver.EachFrame = false }()
+	for len(c.in.data) > 0 && len(c.piece) == 0 && !c.receiver.inData() {
+		ev, n, err := c.receiver.Next(c.in.data)
+		c.in.data = c.in.data[n:]
+		ctx := context.Background()
+		if err != nil {
+			c.violated(ctx, err)
+		} else if ev.Kind != NeedMore {
+			err = c.handle(ctx, ev)
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return len(c.in.data) == 0
 }
 
 // answers sends a ping, and reports whether anything has come from the peer

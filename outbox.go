@@ -158,7 +158,7 @@ func (o *outbox) flush() {
 	case len(o.lent) > 1:
 		o.writev()
 	}
-	clear(o.lent)
+	clear(o.vectors[:])
 	o.b, o.lent, o.lending = o.b[:0], o.vectors[:1], 0
 }
 

@@ -55,6 +55,14 @@ func Prepare(m Message) *Prepared {
 	return p
 }
 
+// check returns why the message cannot be sent, or nil.
+func (p *Prepared) check() error {
+	if p == nil || !p.message.Type.valid() && p.err == nil {
+		return ErrMessageType // not one of Prepare's
+	}
+	return p.err
+}
+
 // compressed returns the message compressed with this setting.
 func (p *Prepared) compressed(s deflateSetting) frameImage {
 	p.mu.Lock()
@@ -97,7 +105,7 @@ func (c *Conn) WritePrepared(ctx context.Context, messages ...*Prepared) error {
 		return c.expired(ctx)
 	}
 	for _, p := range messages {
-		if p.err == nil {
+		if p.check() == nil {
 			p.imageFor(&c.sender)
 		}
 	}
@@ -128,8 +136,8 @@ func (c *Conn) sendPrepared(p *Prepared) error {
 // beginPrepared has the Sender judge the message as its next one, and returns
 // the frame to be sent, and its header. The caller has the frame turn.
 func (c *Conn) beginPrepared(p *Prepared) (f frameImage, h Header, err error) {
-	if p.err != nil {
-		return f, h, p.err
+	if err := p.check(); err != nil {
+		return f, h, err
 	}
 	m := &p.message
 	c.sender.NoCompression, c.sender.validated = m.NoCompression, true
@@ -151,18 +159,18 @@ func (c *Conn) beginPrepared(p *Prepared) (f frameImage, h Header, err error) {
 // without waiting for anything. When it returns false nothing has happened. When
 // rest is not empty, the message has begun, and the caller has to see to it that
 // finishPrepared is called with it, by a goroutine that may wait: until then nobody
-// else can send.
-func (c *Conn) tryPrepared(p *Prepared) (rest []byte, ok bool) {
-	if c.role != RoleServer || c.in.raw == nil || p.err != nil {
-		return nil, false // a client would have to mask a copy, and TLS to encrypt one
+// else can send. An error is that of the transport.
+func (c *Conn) tryPrepared(p *Prepared) (rest []byte, ok bool, err error) {
+	if c.role != RoleServer || c.in.raw == nil {
+		return nil, false, nil // a client would have to mask a copy, and TLS to encrypt one
 	}
 	p.imageFor(&c.sender)
 	if !c.writeTurn.tryLock() {
-		return nil, false
+		return nil, false, nil
 	}
 	if !c.frameTurn.tryLock() {
 		c.writeTurn.unlock()
-		return nil, false
+		return nil, false, nil
 	}
 	if c.writable() == nil && !c.owing.Load() {
 		if f, _, err := c.beginPrepared(p); err == nil {
@@ -171,13 +179,14 @@ func (c *Conn) tryPrepared(p *Prepared) (rest []byte, ok bool) {
 	}
 	if c.out.err != nil && ok {
 		c.hurry() // not cut, which may call the application
-		rest = nil
+		rest, err = nil, c.writable()
 	}
 	if len(rest) == 0 {
+		c.sent()
 		c.yield()
 		c.writeTurn.unlock()
 	}
-	return rest, ok
+	return rest, ok, err
 }
 
 // finishPrepared sends what tryPrepared has left.

@@ -90,14 +90,17 @@ func (o QueueOptions) normal() QueueOptions {
 }
 
 // A Queue sends messages on a connection without having the sender wait for the
-// peer. What the kernel takes at once is sent by the caller's own goroutine; the
-// rest waits in the queue, and a goroutine sends it, all that is waiting with one
-// system call for each 64 KiB. Control frames do not go through the queue, so pings,
-// pongs and a Close come before what waits in it. Its methods may be called from any
-// goroutine.
+// peer. NewQueue makes one. On a server's TCP or Unix socket the caller's own
+// goroutine sends what the kernel takes at once; the rest, and elsewhere all of it,
+// waits in the queue, and a goroutine sends it: all that is waiting with one write
+// for each 64 KiB if the transport is a server's socket. Control frames do not go
+// through the queue, so pings, pongs and a Close come before what waits in it. Its
+// methods may be called from any goroutine.
 //
 // Several queues on one connection, and writes beside the queue, are allowed; what
-// comes first is then left to chance.
+// comes first is then left to chance. A message that NextWriter has begun holds the
+// queue up until it is closed, as a slow peer would. What waits when the connection
+// is lost is lost with it, and not counted as dropped.
 type Queue struct {
 	conn *Conn
 	opts QueueOptions
@@ -106,8 +109,8 @@ type Queue struct {
 	waiting  []*Prepared
 	bytes    int           // of the payloads in waiting
 	draining bool          // drain is running
-	flying   int           // messages that drain is writing
-	taken    int64         // messages that have been in waiting, or are flying
+	taken    int64         // messages so far for which the sender did not do all; each has its number
+	flying   int64         // number of the first that drain is writing; 0 when it writes none
 	dropped  int64         // messages
 	err      error         // nothing is sent any more
 	changed  chan struct{} // closed when there is more place, or no more hope; nil unless somebody waits
@@ -153,15 +156,14 @@ func (q *Queue) Dropped() int64 {
 // Flush waits until everything has been written that was sent before, as one
 // does before Close. It returns the connection's error when that cannot be done.
 func (q *Queue) Flush(ctx context.Context) error {
-	q.mu.Lock()
-	last := q.taken
-	q.mu.Unlock()
-	for {
+	for last := int64(-1); ; {
 		q.mu.Lock()
-		err, left := q.err, last-q.done()
-		change := q.change()
+		if last < 0 {
+			last = q.taken
+		}
+		err, done, change := q.err, q.done(), q.change()
 		q.mu.Unlock()
-		if err != nil || left <= 0 {
+		if err != nil || done >= last {
 			return err
 		}
 		select {
@@ -172,9 +174,13 @@ func (q *Queue) Flush(ctx context.Context) error {
 	}
 }
 
-// done returns how many of the messages that were taken are written, or thrown
-// away.
-func (q *Queue) done() int64 { return q.taken - int64(len(q.waiting)+q.flying) }
+// done returns the number up to which all messages are written or thrown away.
+func (q *Queue) done() int64 {
+	if q.flying > 0 {
+		return q.flying - 1
+	}
+	return q.taken - int64(len(q.waiting))
+}
 
 // offer sends a message or has it wait, or does with it what the policy says.
 // With Block and no place it does nothing, and place is closed when it may try
@@ -183,16 +189,19 @@ func (q *Queue) offer(p *Prepared) (place <-chan struct{}, dropped int, err erro
 	defer func() { q.conn.dropped(dropped) }() // without the lock
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if err := cmp.Or(p.err, q.err, q.conn.unwritable()); err != nil {
+	if err := cmp.Or(p.check(), q.err, q.conn.unwritable()); err != nil {
 		return nil, 0, err
 	}
 	if !q.draining {
-		if rest, ok := q.conn.tryPrepared(p); ok {
-			if len(rest) > 0 {
-				q.taken, q.flying = q.taken+1, 1
+		if rest, ok, err := q.conn.tryPrepared(p); ok {
+			if err != nil {
+				q.fail(err)
+			} else if len(rest) > 0 {
+				q.taken++
+				q.flying = q.taken
 				q.drainFrom(rest)
 			}
-			return nil, 0, nil
+			return nil, 0, err
 		}
 	}
 	if !q.hasPlace(p) {
@@ -296,8 +305,9 @@ func (q *Queue) drain(rest []byte) {
 func (q *Queue) take(batch []*Prepared) []*Prepared {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	first := q.taken - int64(len(q.waiting)) + 1
 	for size := 0; len(q.waiting) > 0; {
-		size += len(q.waiting[0].plain.b)
+		size += len(q.waiting[0].imageFor(&q.conn.sender).b)
 		if len(batch) > 0 && size > maxWrite {
 			break
 		}
@@ -306,7 +316,10 @@ func (q *Queue) take(batch []*Prepared) []*Prepared {
 	if len(q.waiting) == 0 {
 		q.waiting = nil // an idle queue holds no memory
 	}
-	q.draining, q.flying = len(batch) > 0, len(batch)
+	if q.draining = len(batch) > 0; !q.draining {
+		first = 0
+	}
+	q.flying = first
 	q.tell()
 	return batch
 }

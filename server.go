@@ -103,7 +103,8 @@ type Server struct {
 	closed    bool
 	listeners map[*net.Listener]struct{} // pointers: the types need not be comparable
 	pending   map[*net.Conn]struct{}     // in their handshake, and not in the group
-	active    sync.WaitGroup             // from accepting to the end of the handler
+	active    int                        // connections, from accepting to the end of the handler
+	idle      chan struct{}              // closed when there are none left; nil unless somebody waits
 	own       Group                      // if Upgrader.Group is nil
 }
 
@@ -181,13 +182,18 @@ func isTemporary(err error) bool {
 func (s *Server) start(nc net.Conn) bool {
 	return s.track(func() {
 		put(&s.pending, &nc)
-		s.active.Add(1)
+		s.active++
 		go s.serveConn(&nc) // one for each connection: it blocks in its reads
 	})
 }
 
 func (s *Server) serveConn(nc *net.Conn) {
-	defer s.active.Done()
+	defer s.untrack(func() {
+		if s.active--; s.active == 0 && s.idle != nil {
+			close(s.idle)
+			s.idle = nil
+		}
+	})
 	defer func() {
 		if v := recover(); v != nil {
 			logPanic(s.Upgrader.Options.logger(), (*nc).RemoteAddr(), v) // of one of the Upgrader's functions
@@ -208,12 +214,13 @@ func (s *Server) serveConn(nc *net.Conn) {
 func (s *Server) upgrade(nc *net.Conn) (*Conn, *Request, *seat, error) {
 	defer s.untrack(func() { delete(s.pending, nc) })
 	return s.Upgrader.upgradeConn(*nc, func(r *Request) (seat *seat, err error) {
+		key := s.group().keyOf(r) // the application's: without the lock
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.closed {
 			return nil, s.group().full("it is shutting down")
 		}
-		if seat, err = s.group().admit(r); err == nil {
+		if seat, err = s.group().admitFrom(key); err == nil {
 			seat.carry(*nc)
 			delete(s.pending, nc)
 		}
@@ -266,15 +273,23 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	err := s.group().Shutdown(ctx)
-	idle := make(chan struct{})
-	go func() { // a WaitGroup cannot be waited for with a context
-		s.active.Wait()
-		close(idle)
-	}()
-	select {
-	case <-idle:
-	case <-ctx.Done():
+	if !waitFor(ctx, s.emptied()) {
 		err = ctx.Err()
 	}
 	return err
+}
+
+// emptied returns a channel that is closed when no connection is left.
+func (s *Server) emptied() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	if s.active == 0 {
+		close(s.idle)
+		s.idle = nil
+	}
+	return idle
 }

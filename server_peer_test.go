@@ -63,7 +63,7 @@ func startServer(t *testing.T, s *Server, l net.Listener) {
 		if err := <-served; err != ErrServerClosed {
 			t.Errorf("Serve = %v, want ErrServerClosed", err)
 		}
-		s.active.Wait()
+		<-s.emptied()
 		if n := len(s.listeners) + len(s.pending) + s.group().Len(); n != 0 {
 			t.Errorf("the server keeps track of %d things that are over", n)
 		}

@@ -134,7 +134,7 @@ func TestServerShutdownCutsWhenTheContextEnds(t *testing.T) {
 					}
 				}
 				simWantElapsed(t, start, wait)
-				s.active.Wait()
+				<-s.emptied()
 				if n := ended.Load(); n != 3 {
 					t.Errorf("%d handlers have ended", n)
 				}
@@ -193,7 +193,7 @@ func TestServerShutdownDuringAnAnswer(t *testing.T) {
 				if err := <-done; (err == nil) != (head != "") {
 					t.Errorf("Shutdown = %v", err)
 				}
-				s.active.Wait()
+				<-s.emptied()
 			})
 		})
 	}

@@ -10,8 +10,8 @@ import (
 
 // Hooks are called with what happens on connections, for metrics and logs. Any
 // of them may be nil. They are called by many goroutines, between two steps of the
-// connection's work: they must return soon, and must neither wait for a connection
-// nor publish.
+// connection's work: they must return soon, and must neither wait for a connection,
+// as Close does, nor publish.
 type Hooks struct {
 	// Open is called when an opening handshake is complete, before anybody
 	// else has the connection.
@@ -31,6 +31,8 @@ type Hooks struct {
 
 // Stats say what a connection has carried so far.
 type Stats struct {
+	// MessagesSent counts what was given to the transport, whether it took it
+	// or failed.
 	MessagesReceived, MessagesSent int64
 
 	// BytesReceived and BytesSent are what went over the transport, or into
@@ -82,11 +84,21 @@ func (c *Conn) received(ev Event) {
 	}
 }
 
-// sends counts a data frame that is about to be sent.
+// sends counts a data frame that is about to be sent; sent must follow. The caller
+// has the frame turn.
 func (c *Conn) sends(fin bool) {
-	c.touch()
+	if c.opts.IdleTimeout > 0 {
+		c.idleness.sending.Store(true)
+	}
 	if fin {
 		c.tally.messagesSent.Add(1)
+	}
+}
+
+// sent notes that there is nothing more to be written for now.
+func (c *Conn) sent() {
+	if c.opts.IdleTimeout > 0 && c.idleness.sending.CompareAndSwap(true, false) {
+		c.touch()
 	}
 }
 

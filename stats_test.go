@@ -282,7 +282,7 @@ func TestStatsEndWithTheClose(t *testing.T) {
 // Stats may be called while everything is under way, on every transport, and
 // when the connection is over.
 func TestStatsWhileTheConnectionWorks(t *testing.T) {
-	const messages, size = 50, 5000
+	const messages, size = 50, 50_000 // more than a buffer
 	for _, link := range slices.Clone(testLinks[:4]) {
 		t.Run(link.name, func(t *testing.T) {
 			var both [2]net.Conn
@@ -294,7 +294,7 @@ func TestStatsWhileTheConnectionWorks(t *testing.T) {
 			for _, c := range []*Conn{server, client} {
 				watching.Go(func() { watchStats(t, c, stop) })
 			}
-			echo := started(func() error { return serveEcho(background, server) })
+			echo := started(func() error { return echoBothWays(server) })
 			for range messages {
 				wantNil(t, "Write", client.Write(background, Binary, bytes.Repeat([]byte("x"), size)))
 				reads(t, client).want("the echo", Binary, strings.Repeat("x", size))
@@ -310,6 +310,25 @@ func TestStatsWhileTheConnectionWorks(t *testing.T) {
 			wantStats(t, "at the server", server, Stats{MessagesSent: messages, MessagesReceived: messages, BytesSent: atClient.BytesReceived, BytesReceived: atClient.BytesSent})
 		})
 	}
+}
+
+// echoBothWays sends every message back, one with Write and the next with a Queue.
+func echoBothWays(c *Conn) error {
+	q := NewQueue(c, QueueOptions{})
+	send := []func(context.Context, Message) error{
+		q.Send,
+		func(ctx context.Context, m Message) error { return c.Write(ctx, m.Type, m.Data) },
+	}
+	for m, err := range c.Messages(background) {
+		if err != nil {
+			return err
+		}
+		if err := send[0](background, m); err != nil {
+			return err
+		}
+		send[0], send[1] = send[1], send[0]
+	}
+	return q.Flush(background)
 }
 
 // watchStats wants all counters to grow.

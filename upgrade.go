@@ -181,6 +181,11 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 
 // upgrade is Upgrade for who gives up the seat himself, unless there is an error.
 func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request) (c *Conn, s *seat, err error) {
+	defer func() {
+		if c == nil { // or there was a panic
+			s.leave()
+		}
+	}()
 	request := requestOf(r)
 	a, err := u.judge(request)
 	if err == nil {
@@ -193,9 +198,8 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request) (c *Conn, s *
 	a.Header = withHeader(a.Header, w.Header())
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		s.leave()
 		writeRefusal(w, refuse(RuleUnavailable, ""))
-		return nil, nil, err
+		return nil, s, err
 	}
 	c, err = u.open(nc, takeEarly(rw.Reader), &a, s)
 	return c, s, err
@@ -245,17 +249,17 @@ func writeRefusal(w http.ResponseWriter, err error) {
 	io.WriteString(w, refusalBody(he))
 }
 
-// open sends the 101 and returns the connection. When it returns an error it has
-// given up the seat.
+// open sends the 101 and returns the connection.
 func (u *Upgrader) open(nc net.Conn, early []byte, a *acceptance, s *seat) (_ *Conn, err error) {
-	complete := false
+	ending := func() error { return nc.Close() } // if it comes to nothing, or a hook panics
 	defer func() {
-		if !complete { // or a hook has panicked
-			nc.Close()
-			s.leave()
+		if ending != nil {
+			ending()
 		}
 	}()
-	s.carry(nc)
+	if s.carry(nc) {
+		return nil, &CloseError{Code: CloseAbnormal, cause: net.ErrClosed}
+	}
 	// net/http's deadlines must not outlive the handshake.
 	nc.SetDeadline(time.Now().Add(u.handshakeTimeout()))
 	_, err = nc.Write(AppendAnswer(nil, a.key, &a.Answer))
@@ -269,8 +273,9 @@ func (u *Upgrader) open(nc net.Conn, early []byte, a *acceptance, s *seat) (_ *C
 	o.Compression = a.compression
 	c := newConn(nc, RoleServer, o, early)
 	c.subprotocol = strings.Clone(a.Subprotocol) // not to hold the head that it is part of
+	ending = c.CloseNow
 	c.opened()
 	s.take(c)
-	complete = true
+	ending = nil
 	return c, nil
 }

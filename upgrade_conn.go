@@ -27,7 +27,12 @@ func (u *Upgrader) UpgradeConn(nc net.Conn) (*Conn, *Request, error) {
 // upgradeConn is UpgradeConn with a last say for the server: admit is called
 // right before the 101 and may refuse. The caller gives up the seat, unless there is
 // an error.
-func (u *Upgrader) upgradeConn(nc net.Conn, admit func(*Request) (*seat, error)) (*Conn, *Request, *seat, error) {
+func (u *Upgrader) upgradeConn(nc net.Conn, admit func(*Request) (*seat, error)) (c *Conn, r *Request, s *seat, err error) {
+	defer func() {
+		if c == nil { // or there was a panic
+			s.leave()
+		}
+	}()
 	nc.SetDeadline(time.Now().Add(u.handshakeTimeout()))
 	buf := getBuffer(headBuffer)
 	defer putBuffer(buf)
@@ -35,7 +40,7 @@ func (u *Upgrader) upgradeConn(nc net.Conn, admit func(*Request) (*seat, error))
 	if err != nil {
 		return nil, nil, nil, u.reject(nc, nil, err)
 	}
-	r, err := ParseRequest(b[:n])
+	r, err = ParseRequest(b[:n])
 	if err != nil {
 		return nil, nil, nil, u.reject(nc, nil, err)
 	}
@@ -44,14 +49,13 @@ func (u *Upgrader) upgradeConn(nc net.Conn, admit func(*Request) (*seat, error))
 		r.RemoteAddr = addr.String()
 	}
 	a, err := u.judge(r)
-	var s *seat
 	if err == nil {
 		s, err = admit(r)
 	}
 	if err != nil {
 		return nil, r, nil, u.reject(nc, r, err)
 	}
-	c, err := u.open(nc, append([]byte(nil), b[n:]...), &a, s)
+	c, err = u.open(nc, append([]byte(nil), b[n:]...), &a, s)
 	return c, r, s, err
 }
 

@@ -115,6 +115,7 @@ func (c *Conn) endWrite(ctx context.Context, refused error) error {
 	} else if err = refused; err == ErrClosed {
 		err = c.closedError()
 	}
+	c.sent()
 	c.yield()
 	return err
 }
