@@ -82,7 +82,7 @@ func TestIdleSparesALongWrite(t *testing.T) {
 	})
 }
 
-// Also when it is asked for while the transport is being closed.
+// A heldClose takes its time to close.
 type heldClose struct {
 	*simConn
 	closing, release chan struct{}
@@ -138,10 +138,11 @@ func TestGroupKeepsNoSeatBehindAPanickingHijack(t *testing.T) {
 
 func TestHooksOpenThatPanicsEndsTheConn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c *Conn
-		u := Upgrader{Options: Options{KeepAlive: -1, Hooks: &Hooks{Open: func(o *Conn) { c = o; panic("boom") }}}}
+		opened := make(chan *Conn, 1)
+		u := Upgrader{Options: Options{KeepAlive: -1, Hooks: &Hooks{Open: func(c *Conn) { opened <- c; panic("boom") }}}}
 		l := serveRaw(t, u, serveEcho)
 		sendRequest(t, l)
+		c := <-opened
 		<-time.After(time.Hour)
 		if c.Err() == nil {
 			t.Error("the connection is not over")
