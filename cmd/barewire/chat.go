@@ -52,7 +52,7 @@ type (
 	chatPresence struct {
 		Type    string   `json:"type"`
 		Name    string   `json:"name"`
-		Members []string `json:"members"`
+		Members []string `json:"members,omitzero"` // not in large rooms
 	}
 	chatAnswer struct { // "pong" or "error"
 		Type string  `json:"type"`

@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	maxChatRooms   = 1000
-	maxChatMembers = 1000      // of a room: each join and leave tells everybody all names
+	maxChatRooms   = 250       // with what each remembers, 64 MiB
+	maxChatMembers = 1000      // of a room
+	maxChatListed  = 100       // up to so many, joins and leaves list all; more would cost n² names when n come
 	roomMemory     = time.Hour // for which an empty room is remembered
 
 	// What a room remembers. 50 messages of 4 KiB fit, unless JSON has to
@@ -179,9 +180,8 @@ func (r *chatRoom) join(c *websocket.Conn, wanted string) (*chatMember, error) {
 		return nil, c.Err()
 	}
 	r.members[m.name] = m
-	names := r.names()
-	m.send(chatWelcome{Type: "welcome", Room: r.name, Name: m.name, Epoch: r.epoch, Members: names, History: r.history})
-	r.tell(chatPresence{Type: "join", Name: m.name, Members: names}, c)
+	m.send(chatWelcome{Type: "welcome", Room: r.name, Name: m.name, Epoch: r.epoch, Members: r.names(), History: r.history})
+	r.tell(r.presence("join", m.name), c)
 	return m, nil
 }
 
@@ -191,7 +191,16 @@ func (r *chatRoom) leave(m *chatMember) {
 	defer r.mu.Unlock()
 	r.hub.Leave(m.conn, r.topic())
 	delete(r.members, m.name)
-	r.tell(chatPresence{Type: "leave", Name: m.name, Members: r.names()}, m.conn)
+	r.tell(r.presence("leave", m.name), m.conn)
+}
+
+// presence is what the others are told when a member has come or gone.
+func (r *chatRoom) presence(what, name string) chatPresence {
+	p := chatPresence{Type: what, Name: name}
+	if len(r.members) <= maxChatListed {
+		p.Members = r.names()
+	}
+	return p
 }
 
 // say tells everybody else what a member says, and the member that it was said.

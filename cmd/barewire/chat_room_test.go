@@ -136,6 +136,18 @@ func TestChatRoomHoldsSoManyMembers(t *testing.T) {
 	mustEnter(t, &c, "r")
 }
 
+// n who come to a large room must not cost n² names.
+func TestChatRoomListsItsMembersWhileTheyAreFew(t *testing.T) {
+	r := newChatRoom(new(websocket.Hub), "r")
+	for i := range maxChatListed + 1 {
+		name := fmt.Sprint(i)
+		r.members[name] = &chatMember{name: name}
+		if p := r.presence("join", name); (p.Members == nil) != (i >= maxChatListed) {
+			t.Errorf("with %d members %d are listed", i+1, len(p.Members))
+		}
+	}
+}
+
 func TestChatRoomRemembersTheLastMessages(t *testing.T) {
 	p := start(t, "-quiet")
 	ann := p.join("r", "ann")

@@ -25,7 +25,8 @@ type limitFlags struct {
 const limitUsage = `What others say on /broadcast and /chat waits for a client that takes it too slowly,
 up to -queue and -queue-bytes. Then -slow decides: disconnect closes with 1013,
 drop-oldest and drop-newest throw messages away (of a chat, also receipts), and block
-lets who sends wait until there is place; so the slowest client sets the pace.
+lets who sends wait until there is place; so the slowest client sets the pace. With
+disconnect a burst that is larger than the queue removes those who cannot keep up.
 
 More connections than -max-conns, or from one IP address (or IPv6 network of 64 bits)
 than -max-conns-per-addr, get 503 with Retry-After. Behind a reverse proxy all have
@@ -35,7 +36,7 @@ its address.
 
 // add adds the flags to fs.
 func (f *limitFlags) add(fs *flag.FlagSet) {
-	f.queueLength, f.queueBytes = number{256, 1, math.MaxInt32}, 1<<20
+	f.queueLength, f.queueBytes = number{256, 1, math.MaxInt32}, 16<<20 // several messages of -max-message
 	f.keepAlive, f.pong = span{30 * time.Second, true}, span{30 * time.Second, false}
 	f.write, f.idle = span{10 * time.Second, true}, span{0, true}
 	f.close = span{5 * time.Second, false}

@@ -20,7 +20,7 @@ func TestFlagsOfLimitsReachTheServer(t *testing.T) {
 		queue          websocket.QueueOptions
 		times          timeouts
 	}{
-		{"", 0, 0, websocket.QueueOptions{MaxMessages: 256, MaxBytes: 1 << 20},
+		{"", 0, 0, websocket.QueueOptions{MaxMessages: 256, MaxBytes: 16 << 20},
 			timeouts{30 * time.Second, 30 * time.Second, 10 * time.Second, -1, 5 * time.Second}},
 		{"-max-conns 7 -max-conns-per-addr 3 -queue 9 -queue-bytes 64KiB -slow drop-newest " +
 			"-keepalive 1m -pong-timeout 2m -write-timeout 3m -idle-timeout 4m -close-timeout 1ms",
@@ -29,7 +29,7 @@ func TestFlagsOfLimitsReachTheServer(t *testing.T) {
 		{"-keepalive off -write-timeout 0 -idle-timeout 0s -slow drop-oldest -queue-bytes 8796093022207MiB",
 			0, 0, websocket.QueueOptions{MaxMessages: 256, MaxBytes: int(min(8796093022207<<20, math.MaxInt)), Policy: websocket.DropOldest},
 			timeouts{-1, 30 * time.Second, -1, -1, 5 * time.Second}},
-		{"-slow block -write-timeout 1s", 0, 0, websocket.QueueOptions{MaxMessages: 256, MaxBytes: 1 << 20, Policy: websocket.Block},
+		{"-slow block -write-timeout 1s", 0, 0, websocket.QueueOptions{MaxMessages: 256, MaxBytes: 16 << 20, Policy: websocket.Block},
 			timeouts{30 * time.Second, 30 * time.Second, time.Second, -1, 5 * time.Second}},
 	}
 	for _, tt := range tests {

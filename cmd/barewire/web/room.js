@@ -3,7 +3,7 @@
 // which of our own have a receipt. What is to be shown it tells a view.
 //
 //	client: message {id, text}    ping {id}
-//	server: welcome {room, name, epoch, members, history}    join, leave {name, members}
+//	server: welcome {room, name, epoch, members, history}    join, leave {name, members?}
 //	        message {n, from, text, time}    receipt {id, n, time}    pong {id}    error {id, text}
 
 export class Room {
@@ -13,6 +13,7 @@ export class Room {
     this.name = ""; // what the others see
     this.epoch = ""; // of the messages' numbers: a server that was restarted counts anew
     this.last = 0; // the highest number of this epoch
+    this.present = []; // the names of those who are there, sorted
     this.seen = new Set(); // of "epoch number"
     this.count = 0;
     this.pending = new Map(); // own messages without a receipt, by id
@@ -35,6 +36,7 @@ export class Room {
       this.view.own(message.id, { state: "unsure" });
     }
     this.pending.clear();
+    this.present = [];
     this.view.members([], "");
   }
 
@@ -55,7 +57,8 @@ export class Room {
         break;
       case "join":
       case "leave":
-        this.view.members(m.members, this.name);
+        this.present = m.members ?? this.counted(m); // large rooms leave the list out
+        this.view.members(this.present, this.name);
         this.view[m.type](m.name);
         break;
       case "error":
@@ -64,12 +67,19 @@ export class Room {
     } // others may be added to the protocol later
   }
 
+  // counted returns who is there after one has come or gone.
+  counted(m) {
+    const others = this.present.filter((name) => name !== m.name);
+    return m.type === "join" ? [...others, m.name].sort() : others;
+  }
+
   enter(m) {
     const before = { name: this.name, epoch: this.epoch, last: this.last };
     this.name = m.name;
     this.epoch = m.epoch;
     this.last = m.epoch === before.epoch ? before.last : 0;
     this.view.welcome(m);
+    this.present = m.members;
     this.view.members(m.members, m.name);
     const history = m.history ?? [];
     if (m.epoch === before.epoch && history.length > 0 && history[0].n > before.last + 1) {
