@@ -25,7 +25,7 @@ JSWASM = CGO_ENABLED=0 GOOS=js GOARCH=wasm
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-run: ## start the echo and broadcast server on :8080 (ARGS='-addr :9000' changes flags)
+run: ## start the echo, broadcast and chat server on :8080 (ARGS='-addr :9000' changes flags)
 	go run ./cmd/barewire serve $(ARGS)
 
 test: ## run every test; needs nothing but Go
