@@ -63,7 +63,9 @@ func startServer(t *testing.T, s *Server, l net.Listener) {
 		if err := <-served; err != ErrServerClosed {
 			t.Errorf("Serve = %v, want ErrServerClosed", err)
 		}
-		<-s.emptied()
+		patient, cancel := context.WithTimeout(context.Background(), testPatience)
+		defer cancel()
+		wantNil(t, "Shutdown, which waits for what was cut off", s.Shutdown(patient))
 		if n := len(s.listeners) + len(s.pending) + s.group().Len(); n != 0 {
 			t.Errorf("the server keeps track of %d things that are over", n)
 		}

@@ -41,11 +41,11 @@ func TestDismissCutsOffWhoStays(t *testing.T) {
 		t.Error("everybody has left, although one stays")
 	}
 	<-conn.Done()
-	if n := p.server.group.Len(); n != 0 {
-		t.Errorf("%d connections are left", n)
-	}
 	if !p.server.dismiss(testTimeout) {
 		t.Error("somebody is left")
+	}
+	if n := p.server.group.Len(); n != 0 {
+		t.Errorf("%d connections are left", n)
 	}
 }
 
