@@ -104,17 +104,7 @@ func (c *Conn) heat() {
 }
 
 // watchWarmth has calm called after d.
-func (c *Conn) watchWarmth(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.over:
-	case c.warm.timer == nil:
-		c.warm.timer = time.AfterFunc(d, c.calm)
-	default:
-		c.warm.timer.Reset(d)
-	}
-}
+func (c *Conn) watchWarmth(d time.Duration) { c.later(&c.warm.timer, d, (*Conn).calm) }
 
 // calm is called when the connection may have compressed nothing for calmAfter.
 func (c *Conn) calm() {

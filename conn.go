@@ -305,6 +305,20 @@ func (c *Conn) whenOver(f func()) {
 	}
 }
 
+// later has f called after d, by the timer at t, which is made when there is none,
+// unless the connection is over by then.
+func (c *Conn) later(t **time.Timer, d time.Duration, f func(*Conn)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over:
+	case *t == nil:
+		*t = time.AfterFunc(d, func() { f(c) })
+	default:
+		(*t).Reset(d)
+	}
+}
+
 // hurry gives the connection CloseTimeout to end.
 func (c *Conn) hurry() {
 	c.mu.Lock()
@@ -332,11 +346,3 @@ func (c *Conn) expired(ctx context.Context) error {
 	}
 	return &contextError{ctx.Err()}
 }
-
-// contextError wraps the error of a context that ended a call. The connection
-// is not harmed.
-type contextError struct{ err error }
-
-func (e *contextError) Error() string { return "websocket: " + e.err.Error() }
-func (e *contextError) Unwrap() error { return e.err }
-func (e *contextError) Timeout() bool { return e.err == context.DeadlineExceeded }

@@ -214,19 +214,28 @@ func (p *testPeer) meanwhile(f func()) (wait func()) {
 // every frame of a Conn: its mask, a fresh key, the shortest length.
 func (p *testPeer) readFrame(why string) (h Header, payload string) {
 	p.t.Helper()
+	h, payload, err := p.nextFrame()
+	if err != nil {
+		p.t.Fatalf("%s: no frame came: %v; what came is %q", why, err, p.got)
+	}
+	p.checkHeader(why, h)
+	return h, payload
+}
+
+// nextFrame is readFrame for who takes any frame, or the end.
+func (p *testPeer) nextFrame() (h Header, payload string, err error) {
 	for {
 		h, n := ParseHeader(p.got)
 		if n > 0 && uint64(len(p.got)-n) >= h.Length {
-			p.checkHeader(why, h)
 			body := p.got[n : n+int(h.Length)]
 			p.got = p.got[n+int(h.Length):]
 			if h.Masked {
 				Mask(body, h.MaskKey, 0)
 			}
-			return h, string(body)
+			return h, string(body), nil
 		}
 		if err := p.fill(); err != nil {
-			p.t.Fatalf("%s: no frame came: %v; what came is %q", why, err, p.got)
+			return h, "", err
 		}
 	}
 }

@@ -108,32 +108,14 @@ func TestEndureProxyThatCutsTheBytes(t *testing.T) {
 	}
 }
 
-// nextFrame is readFrame for a proxy, which also sees the end.
-func (p *testPeer) nextFrame() (h Header, payload string, ok bool) {
-	for {
-		h, n := ParseHeader(p.got)
-		if n > 0 && uint64(len(p.got)-n) >= h.Length {
-			body := p.got[n : n+int(h.Length)]
-			p.got = p.got[n+int(h.Length):]
-			if h.Masked {
-				Mask(body, h.MaskKey, 0)
-			}
-			return h, string(body), true
-		}
-		if p.fill() != nil {
-			return h, "", false
-		}
-	}
-}
-
 // refragment carries frames on. The fragments of a message go in other pieces,
 // and control frames where they happen to come.
 func refragment(to, from *testPeer, r *rand.Rand) {
 	defer to.sim.CloseWrite()
 	op, held := OpContinuation, ""
 	for {
-		h, payload, ok := from.nextFrame()
-		if !ok {
+		h, payload, err := from.nextFrame()
+		if err != nil {
 			return
 		}
 		if h.Opcode.IsControl() {

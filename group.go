@@ -45,7 +45,7 @@ type Group struct {
 	cut    bool // and nobody is waited for
 	seats  map[*seat]struct{}
 	perKey map[string]int
-	empty  chan struct{} // closed when the last seat is given up; nil unless somebody waits
+	empty  news // the last seat was given up
 }
 
 // A seat is the place of one connection, from the moment when its request is
@@ -206,9 +206,8 @@ func (s *seat) leave() {
 			delete(g.perKey, s.key)
 		}
 	}
-	if len(g.seats) == 0 && g.empty != nil {
-		close(g.empty)
-		g.empty = nil
+	if len(g.seats) == 0 {
+		g.empty.tell()
 	}
 }
 
@@ -261,7 +260,10 @@ func (g *Group) seated() (all []*Conn) {
 func (g *Group) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true
-	empty := g.emptied()
+	empty := g.empty.next()
+	if len(g.seats) == 0 {
+		g.empty.tell()
+	}
 	g.mu.Unlock()
 	for c := range g.Conns() {
 		go c.farewell() // each may take up to CloseTimeout
@@ -286,20 +288,6 @@ func waitFor(ctx context.Context, event <-chan struct{}) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// emptied returns a channel that is closed when nobody is there. The caller has
-// the lock.
-func (g *Group) emptied() <-chan struct{} {
-	if g.empty == nil {
-		g.empty = make(chan struct{})
-	}
-	empty := g.empty
-	if len(g.seats) == 0 {
-		close(g.empty)
-		g.empty = nil
-	}
-	return empty
 }
 
 // sever ends everything at once.

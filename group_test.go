@@ -295,8 +295,8 @@ func TestGroupIsConsistent(t *testing.T) {
 		}
 		working.Wait()
 		shutting.Wait()
-		if len(g.seats)+len(g.perKey) != 0 || g.empty != nil {
-			t.Fatalf("%d seats and %d keys are left, and %v waits", len(g.seats), len(g.perKey), g.empty)
+		if len(g.seats)+len(g.perKey) != 0 || g.empty.c != nil {
+			t.Fatalf("%d seats and %d keys are left, and %v waits", len(g.seats), len(g.perKey), g.empty.c)
 		}
 	}
 }

@@ -18,9 +18,7 @@ type idleness struct {
 // startIdleness begins to watch over the connection.
 func (c *Conn) startIdleness() {
 	if c.opts.IdleTimeout > 0 {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.idleness.timer = time.AfterFunc(c.opts.IdleTimeout, c.doze)
+		c.later(&c.idleness.timer, c.opts.IdleTimeout, (*Conn).doze)
 	}
 }
 
@@ -42,9 +40,5 @@ func (c *Conn) doze() {
 		c.Close(CloseGoingAway, "idle")
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.idleness.timer.Reset(c.opts.IdleTimeout - idle)
-	}
+	c.later(&c.idleness.timer, c.opts.IdleTimeout-idle, (*Conn).doze)
 }

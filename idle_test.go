@@ -27,12 +27,15 @@ func wantIdleClose(p *testPeer, start time.Time, d time.Duration) {
 	p.conn.Close()
 }
 
+// idleReaders are the ways to read, or not to, what never comes.
+var idleReaders = map[string]func(c *Conn){
+	"without-reader": func(c *Conn) {},
+	"with-reader":    func(c *Conn) { startRead(c) },
+	"close-read":     func(c *Conn) { c.CloseRead() },
+}
+
 func TestIdleEndsAConnection(t *testing.T) {
-	for name, attend := range map[string]func(c *Conn){
-		"without-reader": func(c *Conn) {},
-		"with-reader":    func(c *Conn) { startRead(c) },
-		"close-read":     func(c *Conn) { c.CloseRead() },
-	} {
+	for name, attend := range idleReaders {
 		t.Run(name, func(t *testing.T) {
 			eachRole(t, idling, func(t *testing.T, c *Conn, p *testPeer) {
 				start := time.Now()
@@ -120,11 +123,7 @@ func TestIdleCountsPieces(t *testing.T) {
 
 // S-27: pings and pongs are no use, whoever sends them.
 func TestIdleIgnoresPings(t *testing.T) {
-	for name, attend := range map[string]func(c *Conn){
-		"without-reader": func(c *Conn) {},
-		"with-reader":    func(c *Conn) { startRead(c) },
-		"close-read":     func(c *Conn) { c.CloseRead() },
-	} {
+	for name, attend := range idleReaders {
 		t.Run(name, func(t *testing.T) {
 			eachRole(t, idling, func(t *testing.T, c *Conn, p *testPeer) {
 				start := time.Now()

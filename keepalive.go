@@ -35,9 +35,7 @@ func (p *pulse) quiet() time.Duration {
 func (c *Conn) startPulse() {
 	c.pulse.born = time.Now()
 	if c.opts.KeepAlive > 0 {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.pulse.timer = time.AfterFunc(c.opts.KeepAlive, c.feel)
+		c.later(&c.pulse.timer, c.opts.KeepAlive, (*Conn).feel)
 	}
 }
 
@@ -51,11 +49,7 @@ func (c *Conn) feel() {
 		}
 		rest = c.opts.KeepAlive
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.pulse.timer.Reset(rest)
-	}
+	c.later(&c.pulse.timer, rest, (*Conn).feel)
 }
 
 // unread reports whether something has arrived that nobody has read. What the

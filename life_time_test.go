@@ -184,7 +184,7 @@ func TestLifeGoesOnWithWhoOnlyListens(t *testing.T) {
 	eachRole(t, beating, func(t *testing.T, c *Conn, p *testPeer) {
 		stop := p.meanwhile(func() {
 			for {
-				h, payload, err := p.lifeFrame()
+				h, payload, err := p.nextFrame()
 				if err != nil {
 					return
 				}
@@ -200,24 +200,6 @@ func TestLifeGoesOnWithWhoOnlyListens(t *testing.T) {
 		c.CloseNow()
 		stop()
 	})
-}
-
-// lifeFrame is readFrame for a peer that may be left.
-func (p *testPeer) lifeFrame() (h Header, payload string, err error) {
-	for {
-		h, n := ParseHeader(p.got)
-		if n > 0 && uint64(len(p.got)-n) >= h.Length {
-			body := p.got[n : n+int(h.Length)]
-			p.got = p.got[n+int(h.Length):]
-			if h.Masked {
-				Mask(body, h.MaskKey, 0)
-			}
-			return h, string(body), nil
-		}
-		if err := p.fill(); err != nil {
-			return h, "", err
-		}
-	}
 }
 
 // Err is nil until Done is closed, whatever was received before, and the same

@@ -107,13 +107,13 @@ type Queue struct {
 
 	mu       sync.Mutex
 	waiting  []*Prepared
-	bytes    int           // of the payloads in waiting
-	draining bool          // drain is running
-	taken    int64         // messages so far for which the sender did not do all; each has its number
-	flying   int64         // number of the first that drain is writing; 0 when it writes none
-	dropped  int64         // messages
-	err      error         // nothing is sent any more
-	changed  chan struct{} // closed when there is more place, or no more hope; nil unless somebody waits
+	bytes    int   // of the payloads in waiting
+	draining bool  // drain is running
+	taken    int64 // messages so far for which the sender did not do all; each has its number
+	flying   int64 // number of the first that drain is writing; 0 when it writes none
+	dropped  int64 // messages
+	err      error // nothing is sent any more
+	changed  news  // there is more place, or no more hope
 }
 
 // NewQueue returns a Queue for the connection.
@@ -161,7 +161,7 @@ func (q *Queue) Flush(ctx context.Context) error {
 		if last < 0 {
 			last = q.taken
 		}
-		err, done, change := q.err, q.done(), q.change()
+		err, done, change := q.err, q.done(), q.changed.next()
 		q.mu.Unlock()
 		if err != nil || done >= last {
 			return err
@@ -206,7 +206,7 @@ func (q *Queue) offer(p *Prepared) (place <-chan struct{}, dropped int, err erro
 	}
 	if !q.hasPlace(p) {
 		if q.opts.Policy == Block {
-			return q.change(), 0, nil
+			return q.changed.next(), 0, nil
 		}
 		if dropped, err = q.makePlace(p); err != nil {
 			return nil, dropped, err
@@ -254,26 +254,10 @@ func (q *Queue) pop() *Prepared {
 	return p
 }
 
-// change returns a channel that is closed when the queue has changed for the
-// better, or for good.
-func (q *Queue) change() <-chan struct{} {
-	if q.changed == nil {
-		q.changed = make(chan struct{})
-	}
-	return q.changed
-}
-
-func (q *Queue) tell() {
-	if q.changed != nil {
-		close(q.changed)
-		q.changed = nil
-	}
-}
-
 // fail empties the queue for good.
 func (q *Queue) fail(err error) {
 	q.err, q.waiting, q.bytes = err, nil, 0
-	q.tell()
+	q.changed.tell()
 }
 
 // drainFrom starts the goroutine that writes rest, and then what waits. It ends
@@ -320,6 +304,6 @@ func (q *Queue) take(batch []*Prepared) []*Prepared {
 		first = 0
 	}
 	q.flying = first
-	q.tell()
+	q.changed.tell()
 	return batch
 }

@@ -84,7 +84,7 @@ func TestQueueHoldsNothingWhenItIsEmpty(t *testing.T) {
 			}
 			p.stall(false)
 			synctest.Wait()
-			if n := drains(); n != 0 || q.waiting != nil || q.bytes != 0 || q.changed != nil {
+			if n := drains(); n != 0 || q.waiting != nil || q.bytes != 0 || q.changed.c != nil {
 				t.Errorf("%d goroutines and %v while nothing waits", n, q.waiting)
 			}
 			p.stall(true)

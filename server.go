@@ -104,7 +104,7 @@ type Server struct {
 	listeners map[*net.Listener]struct{} // pointers: the types need not be comparable
 	pending   map[*net.Conn]struct{}     // in their handshake, and not in the group
 	active    int                        // connections, from accepting to the end of the handler
-	idle      chan struct{}              // closed when there are none left; nil unless somebody waits
+	idle      news                       // there are none left
 	own       Group                      // if Upgrader.Group is nil
 }
 
@@ -189,9 +189,8 @@ func (s *Server) start(nc net.Conn) bool {
 
 func (s *Server) serveConn(nc *net.Conn) {
 	defer s.untrack(func() {
-		if s.active--; s.active == 0 && s.idle != nil {
-			close(s.idle)
-			s.idle = nil
+		if s.active--; s.active == 0 {
+			s.idle.tell()
 		}
 	})
 	defer func() {
@@ -283,13 +282,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) emptied() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.idle == nil {
-		s.idle = make(chan struct{})
-	}
-	idle := s.idle
+	idle := s.idle.next()
 	if s.active == 0 {
-		close(s.idle)
-		s.idle = nil
+		s.idle.tell()
 	}
 	return idle
 }

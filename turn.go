@@ -1,5 +1,6 @@
 // This file is the lock of the two halves of a Conn: a mutex whose waiters can
-// give up, which is what a context asks for.
+// give up, which is what a context asks for. It is also how others wait for
+// something to change.
 
 package websocket
 
@@ -16,7 +17,7 @@ type turn struct {
 	once sync.Once     // makes wake
 	wake chan struct{} // hands the turn over; holds one token at most
 
-	passed chan struct{} // see leave; belongs to the holder
+	passed news // see leave; belongs to the holder
 }
 
 func (t *turn) channel() chan struct{} {
@@ -66,20 +67,14 @@ func (t *turn) giveUp() {
 
 // unlock hands the turn to the next waiter, if there is one.
 func (t *turn) unlock() {
-	if t.passed != nil {
-		close(t.passed)
-		t.passed = nil
-	}
+	t.passed.tell()
 	t.pass()
 }
 
 // leave is unlock for a holder who could do nothing. It returns a channel that
 // is closed when a later holder, who could, gives the turn up.
 func (t *turn) leave() (passed <-chan struct{}) {
-	if t.passed == nil {
-		t.passed = make(chan struct{})
-	}
-	passed = t.passed
+	passed = t.passed.next()
 	t.pass()
 	return passed
 }
@@ -87,5 +82,24 @@ func (t *turn) leave() (passed <-chan struct{}) {
 func (t *turn) pass() {
 	if t.n.Add(-1) > 0 {
 		t.channel() <- struct{}{}
+	}
+}
+
+// News tell those who wait for it that something has changed. Its owner guards
+// them. When nobody waits there is no channel.
+type news struct{ c chan struct{} }
+
+// next returns a channel that is closed by the next tell.
+func (n *news) next() <-chan struct{} {
+	if n.c == nil {
+		n.c = make(chan struct{})
+	}
+	return n.c
+}
+
+func (n *news) tell() {
+	if n.c != nil {
+		close(n.c)
+		n.c = nil
 	}
 }

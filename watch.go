@@ -99,3 +99,11 @@ func (w *watch) unregister() {
 		w.stop = nil
 	}
 }
+
+// contextError wraps the error of a context that ended a call. The connection
+// is not harmed.
+type contextError struct{ err error }
+
+func (e *contextError) Error() string { return "websocket: " + e.err.Error() }
+func (e *contextError) Unwrap() error { return e.err }
+func (e *contextError) Timeout() bool { return e.err == context.DeadlineExceeded }
