@@ -56,7 +56,7 @@ func (l *load) verdict() error {
 	switch {
 	case l.failures > 0:
 		return fmt.Errorf("%d connections went wrong, the first: %w", l.failures, l.first)
-	case l.messages.Load() == 0 || l.attacks.Load() == 0:
+	case l.messages.Load() == 0 || l.deliveries.Load() == 0 || l.attacks.Load() == 0:
 		return errors.New("nothing was checked")
 	}
 	return nil

@@ -2,14 +2,12 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"time"
 )
 
 // A process is the server's.
@@ -20,15 +18,14 @@ type process struct {
 	addrs   []string
 }
 
-// startProcess starts this program again as the server. It is killed when ctx ends.
-func startProcess(ctx context.Context) (*process, error) {
+// startProcess starts this program again as the server. It ends when its input does, and so with this process.
+func startProcess() (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, self, serveVerb)}
+	p := &process{cmd: exec.Command(self, serveVerb)}
 	p.cmd.Stderr = os.Stdout
-	p.cmd.WaitDelay = time.Second
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -74,7 +71,7 @@ func (p *process) usage(command string) (usage, error) {
 		return usage{}, err
 	}
 	u, err := readUsage(fmt.Sprint(p.cmd.Process.Pid))
-	u.goroutines = s.Goroutines
+	u.goroutines, u.heap = s.Goroutines, s.Heap
 	return u, err
 }
 

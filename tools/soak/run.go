@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 )
 
@@ -25,10 +24,10 @@ type soak struct {
 }
 
 // run starts everything, and leaves nothing behind.
-func run(ctx context.Context, opt options, out io.Writer) (err error) {
+func run(opt options, out io.Writer) (err error) {
 	begun := time.Now()
 	fmt.Fprintf(out, "soak: %d connections for %v; seed %d\n", opt.conns, opt.time, opt.seed)
-	server, err := startProcess(ctx)
+	server, err := startProcess()
 	if err != nil {
 		return err
 	}
@@ -41,7 +40,7 @@ func run(ctx context.Context, opt options, out io.Writer) (err error) {
 	if err := s.warmUp(); err != nil {
 		return err
 	}
-	if err := s.keepBusy(ctx); err != nil {
+	if err := s.keepBusy(); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "soak: %v\n", &s.load)
@@ -60,11 +59,11 @@ func named(who string, err error) error {
 }
 
 // keepBusy lets all clients come, stay as long as watch does, and go.
-func (s *soak) keepBusy(ctx context.Context) error {
-	busy, leave := context.WithCancel(ctx)
+func (s *soak) keepBusy() error {
+	busy, leave := context.WithCancel(context.Background())
 	defer leave()
 	s.start(busy, s.time/8)
-	err := s.watch(ctx)
+	err := s.watch()
 	leave()
 	ended := make(chan struct{})
 	go func() {
@@ -98,7 +97,9 @@ func (s *soak) warmUp() (err error) {
 		return fmt.Errorf("after a connection to each listener: %w", err)
 	}
 	s.baseOwn, s.baseServer = own, server
-	return nil
+	own, server, err = s.sample()
+	s.baseOwn.heap, s.baseServer.heap = own.heap, server.heap
+	return err
 }
 
 func (s *soak) usages() (own, server usage, err error) {
@@ -110,25 +111,21 @@ func (s *soak) usages() (own, server usage, err error) {
 // sample is usages without the memory that is resident only because Go will use it again: when it is given back to the
 // system is a matter of chance, and more than what connections need.
 func (s *soak) sample() (own, server usage, err error) {
-	debug.FreeOSMemory()
+	trim()
 	own, err = ownUsage()
 	server, failed := s.server.usage(trimCommand)
 	return own, server, errors.Join(err, failed)
 }
 
 // watch takes samples and prints reports until the time is over.
-func (s *soak) watch(ctx context.Context) error {
+func (s *soak) watch() error {
 	begun := time.Now()
 	every := min(s.time/minSamples, sampleEvery)
 	eachReport := max(1, int(min(s.time/reports, minute)/every))
 	pace := time.NewTicker(every)
 	defer pace.Stop()
 	for n := range int(s.time / every) {
-		select {
-		case <-pace.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		<-pace.C
 		own, server, err := s.sample()
 		if err != nil {
 			return err
@@ -159,7 +156,16 @@ func (s *soak) settle() error {
 	}
 	own, server, err := s.sample()
 	fmt.Fprintf(s.out, "soak: without clients: server %v; clients %v\n", server, own)
-	return err
+	return errors.Join(err, named("the server", s.wantFreed(s.baseServer, server)), named("the clients", s.wantFreed(s.baseOwn, own)))
+}
+
+// wantFreed wants almost all memory to be free again that connections have used. What Go keeps for the next goroutines is
+// about 1 KiB for each that there was at a time; what grows with the number of connections that there ever were is a leak.
+func (s *soak) wantFreed(base, now usage) error {
+	if limit := base.heap + 1<<20 + int64(s.conns)<<10; now.heap > limit {
+		return fmt.Errorf("when all have left %d bytes are in use, beyond %d; at first there were %d", now.heap, limit, base.heap)
+	}
+	return nil
 }
 
 // await looks at what both sides hold until it is good.

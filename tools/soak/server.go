@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -42,6 +41,7 @@ const (
 type state struct {
 	Addrs      []string // host and port: of a websocket.Server, and of a net/http server with websocket.Handler
 	Goroutines int
+	Heap       int64 // see usage
 	Conns      int64 // open
 	Broken     int64 // ended because the client broke a rule, so far
 	Odd        int64 // ended for reasons that there are none for, so far
@@ -95,7 +95,7 @@ func serve(in io.Reader, out io.Writer) error {
 	err := answers.Encode(h.state())
 	for lines := bufio.NewScanner(in); err == nil && lines.Scan(); {
 		if lines.Text() == trimCommand {
-			debug.FreeOSMemory()
+			trim()
 		}
 		err = answers.Encode(h.state())
 	}
@@ -111,7 +111,7 @@ func upgrader() websocket.Upgrader {
 }
 
 func (h *host) state() state {
-	s := state{Addrs: h.addrs, Goroutines: runtime.NumGoroutine(), Conns: h.conns.Load(), Broken: h.broken.Load(), Odd: h.odd.Load()}
+	s := state{Addrs: h.addrs, Goroutines: runtime.NumGoroutine(), Heap: heapInUse(), Conns: h.conns.Load(), Broken: h.broken.Load(), Odd: h.odd.Load()}
 	if why := h.why.Load(); why != nil {
 		s.Why = *why
 	}

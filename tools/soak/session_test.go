@@ -262,6 +262,7 @@ func TestVerdictWantsWorkAndNoFailure(t *testing.T) {
 		t.Error("nothing was done and that is fine")
 	}
 	l.messages.Add(1)
+	l.deliveries.Add(1)
 	l.attacks.Add(1)
 	if err := l.verdict(); err != nil {
 		t.Error(err)

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 // newSoak returns a soak that is fast and small.
 func newSoak(t *testing.T) *soak {
 	t.Helper()
-	server, err := startProcess(t.Context())
+	server, err := startProcess()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestSoakEndsAsItBegan(t *testing.T) {
 	if err := s.warmUp(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.keepBusy(t.Context()); err != nil {
+	if err := s.keepBusy(); err != nil {
 		t.Fatal(err)
 	}
 	for name, check := range map[string]func() error{"verdict": s.verdict, "settle": s.settle, "server": s.checkServer} {
@@ -109,6 +109,13 @@ func (s *soak) checkNotices(t *testing.T) {
 			change(-by)
 		}
 	}
+	for name, base := range map[string]*usage{"our": &s.baseOwn, "server's": &s.baseServer} {
+		base.heap -= 8 << 20
+		if err := s.settle(); err == nil || !strings.Contains(err.Error(), "are in use") {
+			t.Errorf("%s memory: 8 MiB more give %v", name, err)
+		}
+		base.heap += 8 << 20
+	}
 	s.broken.Add(1)
 	if err := s.checkServer(); err == nil || !strings.Contains(err.Error(), "broken rules, there were") {
 		t.Errorf("an attack that went unnoticed: %v", err)
@@ -140,12 +147,12 @@ func TestServerTellsWhatIsOdd(t *testing.T) {
 func TestProcessThatIsNoServerIsRefused(t *testing.T) {
 	for actor, want := range map[string]string{"dies": "exit status 3", "is-nowhere": "listens nowhere"} {
 		t.Setenv(actorEnv, actor)
-		if _, err := startProcess(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := startProcess(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", actor, err)
 		}
 	}
 	t.Setenv(actorEnv, "dies-later")
-	p, err := startProcess(t.Context())
+	p, err := startProcess()
 	if err != nil {
 		t.Fatal(err)
 	}

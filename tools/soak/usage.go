@@ -7,21 +7,23 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 )
 
 // usage is what a process holds.
 type usage struct {
 	memory      int64 // bytes that are resident
+	heap        int64 // bytes of it that Go has given out and not collected
 	goroutines  int
 	descriptors int
 }
 
 func (u usage) String() string {
-	return fmt.Sprintf("%d MiB, %d goroutines, %d descriptors", u.memory>>20, u.goroutines, u.descriptors)
+	return fmt.Sprintf("%d MiB (%.1f in use), %d goroutines, %d descriptors", u.memory>>20, float64(u.heap)/(1<<20), u.goroutines, u.descriptors)
 }
 
-// readUsage returns what /proc tells of a process, which is all but goroutines.
+// readUsage returns what /proc tells of a process, which is memory and descriptors.
 func readUsage(pid string) (u usage, err error) {
 	status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
 	if err != nil {
@@ -54,8 +56,20 @@ func residentMemory(status []byte) (int64, error) {
 // ownUsage returns what this process uses; the descriptor with which it finds out counts.
 func ownUsage() (usage, error) {
 	u, err := readUsage("self")
-	u.goroutines = runtime.NumGoroutine()
+	u.goroutines, u.heap = runtime.NumGoroutine(), heapInUse()
 	return u, err
+}
+
+func heapInUse() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// trim lets go of all memory that is not needed. What a sync.Pool holds takes two collections.
+func trim() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // sameCounts compares what can be counted exactly.
