@@ -112,7 +112,7 @@ func chatServer(t *testing.T) (*server, *program) {
 func TestChatRefusesWhenAllRoomsAreTaken(t *testing.T) {
 	s, p := chatServer(t)
 	for i := range maxChatRooms - 1 {
-		if _, err := s.chats.enter(fmt.Sprint("room ", i)); err != nil {
+		if _, err := s.chats.enter(fmt.Sprint("room ", i), chatGuest{}); err != nil {
 			t.Fatal(err)
 		}
 	}

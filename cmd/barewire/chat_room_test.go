@@ -12,14 +12,14 @@ import (
 	"barewire.example/websocket"
 )
 
-// mustEnter enters a room in which there has to be place.
-func mustEnter(t *testing.T, c *chatRooms, name string) *chatRoom {
+// mustEnter enters a room in which there has to be place, without a session.
+func mustEnter(t *testing.T, c *chatRooms, name string) *chatPlace {
 	t.Helper()
-	r, err := c.enter(name)
+	p, err := c.enter(name, chatGuest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return p
 }
 
 // known returns the room of this name, or nil when it is forgotten.
@@ -34,30 +34,31 @@ func known(c *chatRooms, name string) *chatRoom {
 func TestChatRoomIsForgottenAnHourAfterItsLastGuest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c chatRooms
-		r := mustEnter(t, &c, "r")
-		if mustEnter(t, &c, "r") != r {
+		p := mustEnter(t, &c, "r")
+		r := p.room
+		if mustEnter(t, &c, "r").room != r {
 			t.Fatal("there are two rooms of a name")
 		}
-		c.exit(r)
+		c.exit(p)
 		time.Sleep(2 * roomMemory)
-		if mustEnter(t, &c, "r") != r {
+		if mustEnter(t, &c, "r").room != r {
 			t.Fatal("a room was forgotten while somebody was in it")
 		}
-		c.exit(r)
-		c.exit(r)
+		c.exit(p)
+		c.exit(p)
 		for range 3 { // each visit prolongs the time
 			time.Sleep(roomMemory - time.Nanosecond)
-			if mustEnter(t, &c, "r") != r {
+			if mustEnter(t, &c, "r").room != r {
 				t.Fatal("the room was forgotten too early")
 			}
-			c.exit(r)
+			c.exit(p)
 		}
 		time.Sleep(roomMemory)
 		synctest.Wait()
 		if known(&c, "r") != nil {
 			t.Error("the room is still remembered")
 		}
-		if again := mustEnter(t, &c, "r"); again == r || again.epoch == r.epoch {
+		if again := mustEnter(t, &c, "r").room; again == r || again.epoch == r.epoch {
 			t.Error("the new room has the epoch of the old one")
 		}
 	})
@@ -68,12 +69,13 @@ func TestChatRoomIsForgottenAnHourAfterItsLastGuest(t *testing.T) {
 func TestChatRoomSurvivesATimerThatComesTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c chatRooms
-		r := mustEnter(t, &c, "r")
+		p := mustEnter(t, &c, "r")
+		r := p.room
 		late := c.forgetting(r)
 		if late(); known(&c, "r") != r {
 			t.Error("the room was forgotten while somebody was in it")
 		}
-		c.exit(r)
+		c.exit(p)
 		time.Sleep(roomMemory - time.Nanosecond)
 		if late(); known(&c, "r") != r {
 			t.Error("the room was forgotten too early")
@@ -82,7 +84,7 @@ func TestChatRoomSurvivesATimerThatComesTooLate(t *testing.T) {
 		synctest.Wait() // it is forgotten now
 		again := mustEnter(t, &c, "r")
 		c.exit(again)
-		if late(); known(&c, "r") != again {
+		if late(); known(&c, "r") != again.room {
 			t.Error("the room was taken for an older one of its name")
 		}
 	})
@@ -94,7 +96,7 @@ func TestChatRoomsAreBounded(t *testing.T) {
 		for i := range maxChatRooms {
 			mustEnter(t, &c, fmt.Sprint(i))
 		}
-		_, err := c.enter("one more")
+		_, err := c.enter("one more", chatGuest{})
 		he := (*websocket.HandshakeError)(nil)
 		if !errors.As(err, &he) || he.Status != 503 || !errors.Is(err, websocket.RuleUnavailable) {
 			t.Fatalf("one room more is refused with %v", err)
@@ -102,12 +104,12 @@ func TestChatRoomsAreBounded(t *testing.T) {
 		if mustEnter(t, &c, "5"); len(c.rooms) != maxChatRooms {
 			t.Fatalf("%d rooms", len(c.rooms))
 		}
-		c.exit(c.rooms["5"])
+		c.exit(&chatPlace{room: c.rooms["5"]})
 		for _, name := range []string{"5", "6", "7", "8"} { // left one after the other
 			if name != "7" && name != "8" {
 				c.rooms[name].said = 1
 			}
-			c.exit(c.rooms[name])
+			c.exit(&chatPlace{room: c.rooms[name]})
 			time.Sleep(time.Second)
 		}
 		for i, evicted := range []string{"7", "8", "5", "6"} { // those where nothing was said go first
@@ -116,7 +118,7 @@ func TestChatRoomsAreBounded(t *testing.T) {
 				t.Errorf("%s was not evicted, or there are too many rooms: %d", evicted, len(c.rooms))
 			}
 		}
-		if _, err := c.enter("one more"); err == nil {
+		if _, err := c.enter("one more", chatGuest{}); err == nil {
 			t.Error("a room with people in it was evicted")
 		}
 	})
@@ -128,7 +130,7 @@ func TestChatRoomHoldsSoManyMembers(t *testing.T) {
 	for range maxChatMembers - 1 {
 		mustEnter(t, &c, "r")
 	}
-	if _, err := c.enter("r"); !errors.Is(err, websocket.RuleUnavailable) {
+	if _, err := c.enter("r", chatGuest{}); !errors.Is(err, websocket.RuleUnavailable) {
 		t.Errorf("one member more: %v", err)
 	}
 	mustEnter(t, &c, "other")
@@ -199,7 +201,8 @@ func TestChatRoomRefusesAConnectionThatIsOver(t *testing.T) {
 	c.close(websocket.CloseNormal, "")
 	<-conn.Done()
 	r := newChatRoom(&p.server.hub, "r")
-	if m, err := r.join(conn, "ann"); m != nil || err == nil || len(r.members) != 0 {
+	place := &chatPlace{room: r, guest: chatGuest{name: "ann"}}
+	if m, err := place.join(conn); m != nil || err == nil || len(r.members) != 0 {
 		t.Errorf("joined as %v, %v", m, err)
 	}
 }

@@ -209,24 +209,37 @@ func TestChatAnswersWhatIsWrong(t *testing.T) {
 func TestChatRefusesBadRoomsAndNames(t *testing.T) {
 	p := start(t)
 	long := strings.Repeat("%c3%a4", 33) // 2 bytes each
+	session64 := "0123456789-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	for query, ok := range map[string]bool{
-		"":                          true,
-		"other=x":                   true,
-		"room=" + long[:32*6]:       true,
-		"room=" + long[:64] + "x":   false,
-		"name=" + long[:32*6]:       true, // 32 characters
-		"name=" + long[:64] + "x":   false,
-		"room=%20x%20&name=%20y%20": true,
-		"room=":                     false,
-		"name=%20%20":               false,
-		"name=a%0ab":                false,
-		"name=a%0a":                 false,
-		"room=%00":                  false,
-		"name=a%c2%9b":              false,
-		"room=%ff":                  false,
-		"room=a&room=b":             false,
-		"name=%zz":                  false,
-		"name=a;room=b":             false,
+		"":                           true,
+		"other=x":                    true,
+		"room=" + long[:32*6]:        true,
+		"room=" + long[:64] + "x":    false,
+		"name=" + long[:32*6]:        true, // 32 characters
+		"name=" + long[:64] + "x":    false,
+		"room=%20x%20&name=%20y%20":  true,
+		"room=":                      false,
+		"name=%20%20":                false,
+		"name=a%0ab":                 false,
+		"name=a%0a":                  false,
+		"room=%00":                   false,
+		"name=a%c2%9b":               false,
+		"room=%ff":                   false,
+		"room=a&room=b":              false,
+		"room=%e2%80%ae":             false, // a name that changes how what follows is shown
+		"name=ann%e2%80%8d":          false,
+		"name=%e3%85%a4":             false, // nothing is seen of it
+		"session=":                   false,
+		"session=%20":                false,
+		"session=%c3%a4":             false,
+		"session=a.b":                false,
+		"session=a&session=a":        false,
+		"session=a%0a":               false,
+		"session=" + long[:64]:       false, // what it stands for is none
+		"session=" + session64:       true,
+		"session=" + session64 + "x": false,
+		"name=%zz":                   false,
+		"name=a;room=b":              false,
 	} {
 		want := http.StatusBadRequest
 		if ok {
@@ -245,7 +258,8 @@ func TestChatRefusesBadRoomsAndNames(t *testing.T) {
 	}
 	p.stderr.waitLine(t, "msg=refused", "status=400", "path=/chat", "room must be 1 to 64 bytes")
 	p.stderr.waitLine(t, "msg=refused", "status=400", "path=/chat", "name must be 1 to 32 characters")
-	if n := p.metric(`barewire_handshakes_refused_total{status="400"}`); n != 12 {
-		t.Errorf("%v refusals are counted, want 12", n)
+	p.stderr.waitLine(t, "msg=refused", "status=400", "path=/chat", "session must be 1 to 64 characters")
+	if n := p.metric(`barewire_handshakes_refused_total{status="400"}`); n != 23 {
+		t.Errorf("%v refusals are counted, want 23", n)
 	}
 }

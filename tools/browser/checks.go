@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path"
 	"strings"
 	"syscall"
 )
@@ -18,7 +21,8 @@ type check struct {
 }
 
 var plainChecks = []check{
-	{"the page loads, and the console has no error", "", "", func(tr *trial) { tr.openOurs() }},
+	{"the page loads, and the console has no error", "", "", checkLoads},
+	{"before its modules have loaded the page has nothing that can be submitted", "", "", checkWithoutModules},
 	{"the page's policy blocks a script that is not its own", "", "Content Security Policy", checkPolicy},
 	{"text and bytes come back from /echo", "", "", checkEcho},
 	{"the page shows the subprotocol that was agreed to", "", "", checkSubprotocol},
@@ -46,6 +50,26 @@ func (tr *trial) connect(path string) *page {
 	p.shows("open: no subprotocol, " + cmp.Or(tr.compression, "no compression"))
 	p.wants("open", "shown", "#messages-status .state")
 	return p
+}
+
+func checkLoads(tr *trial) {
+	tr.openOurs().wants("2", "count", "[role=group][aria-label=State] > * > [role=status]")
+}
+
+// checkWithoutModules has modules that do nothing. With the real ones the other checks press the same buttons.
+func checkWithoutModules(tr *trial) {
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: tr.server.addr})
+	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Ext(r.URL.Path) == ".js" {
+			w.Header().Set("Content-Type", "text/javascript")
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	tr.stops = append(tr.stops, stub.Close)
+	p := tr.openPage(stub.URL)
+	p.wants("connect, send, disconnect, join, say-send", "ids", "form [type=submit]")
+	p.wants("0", "count", "form :enabled")
 }
 
 func checkPolicy(tr *trial) { tr.openOurs().wants("script-src-elem", "inject") }

@@ -11,8 +11,11 @@ var chatChecks = []check{
 }
 
 // chat opens the page at addr, and has it join a room under a name.
-func (tr *trial) chat(addr, name string) *page {
-	p := tr.openPage("http://" + addr + "/?random=0.1")
+func (tr *trial) chat(addr, name string) *page { return tr.chatWith("random=0.1", addr, name) }
+
+// chatWith has parameters in the page's address.
+func (tr *trial) chatWith(parameters, addr, name string) *page {
+	p := tr.openPage("http://" + addr + "/?" + parameters)
 	p.ask("press", "#chat-tab")
 	p.ask("fill", "#room", "room 1")
 	p.ask("fill", "#name", name)

@@ -120,8 +120,8 @@ func checkCodes(tr *trial) {
 	stub := httptest.NewServer(closer(tr.server.addr))
 	tr.stops = append(tr.stops, stub.CloseClientConnections, stub.Close) // one may still wait for its answer
 	p := tr.openPage(stub.URL + "/?random=1")
-	again := regexp.MustCompile("^(1001|1011|1012|1013|4000)$")
-	for _, code := range []string{"1000", "1001", "1003", "1005", "1008", "1011", "1012", "1013", "3000", "4000", "4001"} {
+	again := regexp.MustCompile("^(1001|1011|1012|1013|4001)$")
+	for _, code := range []string{"1000", "1001", "1003", "1005", "1008", "1011", "1012", "1013", "3000", "4000", "4001", "4002"} {
 		p.ask("fill", "#subprotocol", code)
 		p.ask("press", "#connect")
 		p.passes("events", "open: ")
@@ -187,14 +187,14 @@ func checkSilent(tr *trial) {
 	p.shows(`received: text, 5 bytes: "heard"`) // and nothing of the heartbeat
 	must(tr.server.pause())
 	p.shows("silent: nothing has come for 3 s since the last heartbeat")
-	p.shows(`close: code 4000, reason "heartbeat timed out", wasClean false`)
+	p.shows(`close: code 4001, reason "heartbeat timed out", wasClean false`)
 	p.shows("waiting: attempt 1 in 0.5 s, chosen at random up to 1 s")
 	p.wants("", "shown", "#messages-status .trip")
 	p.shows("connecting: ws://" + tr.server.addr + "/echo, attempt 1")
 	must(tr.server.resume())
 	p.shows("open: no subprotocol, no compression")
 	p.becomes(`^heartbeat: [0-9.]+ ms$`, "#messages-status .trip")
-	tr.logs(record{"msg": "closed", "code": 4000, "reason": "heartbeat timed out", "who": "peer"})
+	tr.logs(record{"msg": "closed", "code": 4001, "reason": "heartbeat timed out", "who": "peer"})
 }
 
 // checkSilentClose uses /broadcast, where no heartbeat finds it out.

@@ -29,7 +29,7 @@ const (
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	checks := slices.Concat(plainChecks, reconnectChecks, chatChecks, compressionChecks())
+	checks := slices.Concat(plainChecks, reconnectChecks, chatChecks, returnChecks, compressionChecks())
 	product, err := run(ctx, checks)
 	if err != nil {
 		fmt.Println("browser: FAILED:", err)

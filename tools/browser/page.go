@@ -104,6 +104,9 @@ func (p *page) send(kind, payload string) {
 	p.ask("press", "#send")
 }
 
+// types puts a text where the caret is, if it is anywhere.
+func (p *page) types(text string) { must(p.call(p.ctx, "Input.insertText", params{"text": text}, nil)) }
+
 // key presses a key as the keyboard does.
 func (p *page) key(name string) {
 	for _, kind := range []string{"keyDown", "keyUp"} {

@@ -30,6 +30,8 @@ type recording struct {
 	cut  chan struct{}
 	once sync.Once
 
+	stranded bool // guarded by the relay's mu
+
 	mu      sync.Mutex
 	streams [2][]byte // from the browser, from the server
 }
@@ -83,6 +85,31 @@ func (r *relay) release() {
 		}
 		r.gates[i] = nil
 	}
+}
+
+// strand lets nothing go on any more on the connections that there are, nor tells either side of the other's end. Those
+// that come are not concerned.
+func (r *relay) strand() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rec := range r.conns {
+		rec.stranded = true
+	}
+}
+
+// targets returns what browsers have asked for below a path, with the query, oldest first.
+func (r *relay) targets(path string) (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rec := range r.conns {
+		rec.mu.Lock()
+		line, _, _ := bytes.Cut(rec.streams[fromBrowser], []byte(" HTTP/1.1\r\n"))
+		rec.mu.Unlock()
+		if target, ok := strings.CutPrefix(string(line), "GET "); ok && strings.HasPrefix(target, path) {
+			list = append(list, target)
+		}
+	}
+	return list
 }
 
 // cut loses all connections, and with them what is held back.
@@ -145,8 +172,12 @@ func (r *relay) pass(rec *recording, direction int) {
 // mayPass waits while a direction is held back, and returns false when the connection is lost meanwhile.
 func (r *relay) mayPass(rec *recording, direction int) bool {
 	r.mu.Lock()
-	gate := r.gates[direction]
+	gate, stranded := r.gates[direction], rec.stranded
 	r.mu.Unlock()
+	if stranded {
+		<-rec.cut
+		return false
+	}
 	if gate == nil {
 		return true
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"reflect"
 	"runtime"
 	"testing"
@@ -124,6 +126,62 @@ func TestRelayHoldsAndCuts(t *testing.T) {
 			}
 			<-ended
 		})
+	}
+}
+
+func TestRelayStrandsOnlyTheConnectionsThatThereAre(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r, err := startRelay(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.stop()
+	// wants reads all that there is in time.
+	wants := func(from net.Conn, want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if n, err := io.ReadFull(from, got); err != nil || string(got) != want {
+			t.Fatalf("%q, %v; want %q", got[:n], err, want)
+		}
+	}
+	dial := func() (browser, server net.Conn) {
+		browser, err := net.Dial("tcp", r.addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if server, err = l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		for _, nc := range []net.Conn{browser, server} {
+			t.Cleanup(func() { nc.Close() })
+			nc.SetDeadline(time.Now().Add(time.Minute))
+		}
+		return browser, server
+	}
+	browser, server := dial()
+	io.WriteString(browser, "before")
+	wants(server, "before")
+	r.strand()
+	io.WriteString(browser, " lost")
+	arrived(r, fromBrowser, "before lost")
+	io.WriteString(server, "lost, too")
+	arrived(r, fromServer, "lost, too")
+
+	newBrowser, newServer := dial()
+	io.WriteString(newBrowser, "GET /after?x HTTP/1.1\r\n\r\n")
+	wants(newServer, "GET /after?x HTTP/1.1\r\n\r\n")
+	if got := r.targets("/after"); !reflect.DeepEqual(got, []string{"/after?x"}) {
+		t.Errorf("targets %q", got)
+	}
+	r.cut()
+	for _, nc := range []net.Conn{browser, server} {
+		if rest, err := io.ReadAll(nc); len(rest) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("behind what had passed: %q, %v", rest, err)
+		}
 	}
 }
 

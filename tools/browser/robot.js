@@ -29,8 +29,36 @@ globalThis.robot = {
     return robot.focused();
   },
 
+  blur() {
+    document.activeElement.blur();
+  },
+
   focused() {
     return document.activeElement.id;
+  },
+
+  // focusLost resolves when the browser has taken the focus away, which it does when it draws the page.
+  focusLost() {
+    return new Promise(function (resolve) {
+      function look() {
+        if (document.activeElement === document.body) {
+          resolve();
+        } else {
+          requestAnimationFrame(look);
+        }
+      }
+      look();
+    });
+  },
+
+  // writing returns the field that has the focus, and its text with a bar for the caret.
+  writing() {
+    const { id, value, selectionStart, selectionEnd } = document.activeElement;
+    return `${id}: ${value?.slice(0, selectionStart)}|${value?.slice(selectionEnd)}`;
+  },
+
+  caret(selector, at) {
+    document.querySelector(selector).setSelectionRange(at, at);
   },
 
   selected() {
@@ -43,6 +71,14 @@ globalThis.robot = {
 
   ids(selector) {
     return Array.from(document.querySelectorAll(selector), (element) => element.id).join(", ");
+  },
+
+  value(selector) {
+    return document.querySelector(selector).value;
+  },
+
+  count(selector) {
+    return String(document.querySelectorAll(selector).length);
   },
 
   shownAll(selector) {

@@ -2,8 +2,8 @@
 // Numbers only: no WebSocket, no clock, no page.
 
 // The page's own code for a server that does not answer. 4000 to 4999 are free
-// for applications (RFC 6455 §7.4.2).
-export const silentCode = 4000;
+// for applications (RFC 6455 §7.4.2); 4000 is the server's, see below.
+export const silentCode = 4001;
 
 // After these codes the same attempt may succeed a little later.
 const passing = new Set([
@@ -20,6 +20,8 @@ const passing = new Set([
 // With all others the server, or this page, has said what it had to say: 1000 is
 // the normal end; after 1002, 1003, 1007, 1008, 1009 and 1010 the page would do
 // the same wrong thing again; 1005 is an end in order, whose Close had no code;
+// after 4000 another connection of the same session has this one's place in the
+// chat, and two pages that both came back would throw each other out for ever;
 // other codes from 3000 on mean something to an application that we don't know.
 //
 // A handshake that the server refuses, with 403 for example, is also a 1006: a

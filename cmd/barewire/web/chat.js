@@ -1,15 +1,17 @@
 // The tab for /chat: who is in the room, and what they say.
 
+import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { byId, onSubmit, part } from "./elements.js";
 import { Log, eventLines } from "./log.js";
-import { Room, chatHeartbeat } from "./room.js";
+import { Room, chatHeartbeat, newSession } from "./room.js";
 import { Status } from "./status.js";
-import { handshakeResult } from "./words.js";
 
 export function startChat(settings) {
   const log = new Log(byId("chat-events"));
   const own = new Map(); // the lines of own messages that still change, by id
+  const composer = new Composer(byId("say-fields"), byId("say"));
+  const session = newSession();
 
   const room = new Room({
     welcome(m) {
@@ -69,13 +71,6 @@ export function startChat(settings) {
   const connection = new Connection(settings, {
     ...eventLines(log, settings),
 
-    opened(socket, attempt) {
-      log.event("open", handshakeResult(socket));
-      if (attempt === 0) { // else it has come back by itself, and the user may be elsewhere
-        byId("say").focus();
-      }
-    },
-
     received(data) {
       room.receive(data);
     },
@@ -90,8 +85,8 @@ export function startChat(settings) {
     },
 
     changed() {
-      status.show();
       showControls();
+      status.show();
     },
   });
   const status = new Status(byId("chat-status"), connection);
@@ -107,11 +102,11 @@ export function startChat(settings) {
   function showControls() {
     const { state } = connection;
     byId("join-fields").disabled = state !== "closed";
-    byId("say-fields").disabled = state !== "open";
     byId("leave").disabled = state !== "open" && state !== "connecting";
+    composer.show(connection);
   }
 
-  onSubmit("join-form", () => connection.connect(url(), [], chatHeartbeat));
+  onSubmit("join-form", () => connection.connect(url(session), [], chatHeartbeat));
   onSubmit("say-form", say);
   byId("leave").addEventListener("click", function () {
     connection.close(1000); // the purpose is fulfilled, RFC 6455 §7.4.1
@@ -133,7 +128,7 @@ function checkRoom() {
 }
 
 // url has no room or name when the field is empty: the server has defaults.
-function url() {
+function url(session) {
   const address = new URL("/chat", location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   for (const id of ["room", "name"]) {
@@ -142,5 +137,6 @@ function url() {
       address.searchParams.set(id, value);
     }
   }
+  address.searchParams.set("session", session);
   return address.href;
 }

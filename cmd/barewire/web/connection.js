@@ -17,13 +17,14 @@ export class Connection {
   // function like Math.random.
   // listener has a function for each thing that it is told: connecting, opened,
   // received, failed, silent, closed, waiting, stopped, roundTrip, and changed
-  // whenever state is another one.
+  // whenever state is another one. When that is open, attempt is still the one that
+  // has led to it.
   constructor(settings, listener) {
     this.settings = settings;
     this.listener = listener;
     this.state = "closed"; // or connecting, open, closing, waiting
     this.reconnects = true; // whether it connects again after a loss
-    this.attempt = 0; // to connect again, since the connection was last open
+    this.attempt = 0; // to connect again, since the connection was last open; 0 for the user's own
     this.due = 0; // when the wait is over, on the clock of performance.now
     this.socket = null;
     this.target = null; // what to connect to
@@ -58,10 +59,9 @@ export class Connection {
     this.timer = setTimeout(() => socket.close(), this.settings.handshake);
 
     socket.onopen = () => {
-      const attempt = this.attempt;
-      this.attempt = 0; // the next loss begins with short waits again
       this.enter("open");
-      this.listener.opened(socket, attempt);
+      this.attempt = 0; // the next loss begins with short waits again
+      this.listener.opened(socket);
       this.heartbeat.start(this.target.kind);
     };
 

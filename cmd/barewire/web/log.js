@@ -2,7 +2,7 @@
 // that a message contains can become part of the page.
 
 import { part } from "./elements.js";
-import { clock, quote, seconds } from "./words.js";
+import { clock, handshakeResult, quote, seconds, withoutSession } from "./words.js";
 
 const maxLines = 500; // that a log keeps
 
@@ -60,7 +60,11 @@ export function eventLines(log, settings) {
   return {
     connecting(target, attempt) {
       const offer = target.subprotocols.length > 0 ? ", offering " + target.subprotocols.join(", ") : "";
-      log.event("connecting", target.url + offer + (attempt > 0 ? ", attempt " + attempt : ""));
+      log.event("connecting", withoutSession(target.url) + offer + (attempt > 0 ? ", attempt " + attempt : ""));
+    },
+
+    opened(socket) {
+      log.event("open", handshakeResult(socket));
     },
 
     failed() {

@@ -1,22 +1,17 @@
 // The tab for /echo and /broadcast: messages as they are, text or bytes.
 
+import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { byId, onSubmit } from "./elements.js";
 import { Log, eventLines } from "./log.js";
 import { Status } from "./status.js";
-import { describe, handshakeResult, seconds } from "./words.js";
+import { describe, seconds } from "./words.js";
 
 export function startMessages(settings) {
   const log = new Log(byId("events"));
+  const composer = new Composer(byId("message-fields"), byId("payload"));
   const connection = new Connection(settings, {
     ...eventLines(log, settings),
-
-    opened(socket, attempt) {
-      log.event("open", handshakeResult(socket));
-      if (attempt === 0) { // else it has come back by itself, and the user may be elsewhere
-        byId("payload").focus();
-      }
-    },
 
     received(data) {
       log.event("received", describe(data));
@@ -27,8 +22,8 @@ export function startMessages(settings) {
     },
 
     changed() {
-      status.show();
       showControls();
+      status.show();
     },
   });
   const status = new Status(byId("messages-status"), connection);
@@ -72,8 +67,8 @@ export function startMessages(settings) {
   function showControls() {
     const { state } = connection;
     byId("connect-fields").disabled = state !== "closed";
-    byId("message-fields").disabled = state !== "open";
     byId("close-fields").disabled = state !== "open" && state !== "connecting";
+    composer.show(connection);
   }
 
   function showTarget() {

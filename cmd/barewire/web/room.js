@@ -1,6 +1,7 @@
 // The page's side of the protocol of /chat: JSON objects in text messages, each
 // with a "type". It knows who is in the room, which messages have been shown and
-// which of our own have a receipt. What is to be shown it tells a view.
+// which of our own have a receipt. What is to be shown it tells a view. In short
+// (docs/chat.md has all of it):
 //
 //	client: message {id, text}    ping {id}
 //	server: welcome {room, name, epoch, members, history}    join, leave {name, members?}
@@ -135,6 +136,16 @@ export class Room {
   forget() {
     this.seen.clear();
   }
+}
+
+// newSession returns what tells the server that connections are of the same page:
+// one that comes back takes the place, and the name, of one that the server still
+// believes to be open. There are 128 random bits in it, so that nobody else finds
+// it. (crypto.randomUUID exists only in pages that come by HTTPS or from this
+// machine.)
+export function newSession() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 // The heartbeat of /chat is a message of its own type. (See heartbeat.js.)

@@ -1,6 +1,8 @@
 // The row that shows a connection's state, the wait for the next attempt and the
 // heartbeat's round trip, and what the user can do about them.
 
+import { byId } from "./elements.js";
+
 const names = {
   closed: "closed",
   connecting: "connecting",
@@ -10,17 +12,20 @@ const names = {
 };
 
 export class Status {
-  constructor(root, connection) {
+  // place is an empty element, which gets a copy of the page's template.
+  constructor(place, connection) {
+    const root = byId("status").content.cloneNode(true);
     this.connection = connection;
     this.ticking = 0;
     for (const part of ["state", "detail", "trip", "reconnects", "now", "stop"]) {
       this[part] = root.querySelector("." + part);
     }
-    this.reconnects.checked = connection.reconnects; // the browser may remember another choice
+    this.reconnects.checked = connection.reconnects;
     this.reconnects.addEventListener("change", () => connection.setReconnects(this.reconnects.checked));
     this.now.addEventListener("click", () => connection.reconnectNow());
     this.stop.addEventListener("click", () => connection.stop());
     this.show();
+    place.append(root);
   }
 
   show() {

@@ -18,6 +18,14 @@ export function handshakeResult(socket) {
   return chosen + ", " + compression;
 }
 
+// withoutSession returns an address as it may be shown to those who look on: with
+// the session they could take this page's place in the chat.
+export function withoutSession(url) {
+  const address = new URL(url);
+  address.searchParams.delete("session");
+  return address.href;
+}
+
 export function seconds(milliseconds) {
   return Math.round(milliseconds) / 1000 + " s";
 }
