@@ -305,8 +305,8 @@ func (c *Conn) whenOver(f func()) {
 	}
 }
 
-// later has f called after d, by the timer at t, which is made when there is none,
-// unless the connection is over by then.
+// later has f called after d, by the timer at t, which is made when there is none.
+// It does nothing once the connection is over.
 func (c *Conn) later(t **time.Timer, d time.Duration, f func(*Conn)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
