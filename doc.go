@@ -77,7 +77,8 @@
 //	idle.go        connections that nobody uses
 //	stats.go       counters and hooks
 //	prepared.go    a message that is framed once for many connections
-//	queue.go       what waits for a slow peer
+//	slow.go        what can be done about a slow peer
+//	queue.go       what waits for one
 //	hub.go         topics: one message to all who have joined
 //	maskkeys.go    where a client's masking keys come from (§5.3)
 //	upgrade.go     the handshake behind net/http, and in upgrade_conn.go

@@ -1,6 +1,6 @@
 // This file sends each message to everybody who wants it. While it sends it holds
-// no lock but that of the topic's order, and it never waits for a peer unless it was
-// told to: see Queue.
+// no lock but that of the topic's order, and it waits for peers no longer than Queue
+// does.
 
 package websocket
 
@@ -12,7 +12,7 @@ import (
 
 // A Hub sends messages to the connections that have joined a topic. Each of them
 // has one Queue for all topics, so a peer that is slow or stuck costs the others
-// nothing. All members of a topic get its messages in the same order. The zero value
+// nothing but what Queue says. All members of a topic get its messages in the same order. The zero value
 // is ready for use; it must not be copied, and Queue not changed, once it is used.
 // Its methods may be called from any goroutine, and from the loop over a
 // connection's messages. A program needs one Hub, with a topic for each room: a Hub
@@ -177,17 +177,19 @@ func (h *Hub) PublishPrepared(topic string, p *Prepared, except ...*Conn) (sent,
 		if slices.Contains(except, m.conn) {
 			continue
 		}
-		place, lost, err := m.queue.offer(p)
+		wait, lost, err := m.queue.offer(p)
 		dropped += lost
 		switch {
-		case place != nil:
+		case wait.place != nil:
 			late = append(late, m)
 		case err == nil:
 			sent++
 		}
 	}
 	for _, m := range late {
-		if m.queue.SendPrepared(context.Background(), p) == nil {
+		lost, err := m.queue.send(context.Background(), p)
+		dropped += lost
+		if err == nil {
 			sent++
 		}
 	}

@@ -7,93 +7,25 @@ package websocket
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"sync"
+	"time"
 )
 
-// ErrSlowConsumer is returned for a message that a Queue has thrown away because
-// it was full. With the policy Disconnect it is also why the connection ended, as
-// a CloseError with CloseTryAgainLater.
-var ErrSlowConsumer = errors.New("websocket: peer takes messages more slowly than they come")
-
-// A SlowPolicy says what a Queue does with a message for which it has no place.
-type SlowPolicy uint8
-
-// The policies.
+// A burst can fill a queue before its goroutine has run once, so a full queue alone
+// does not prove that the peer is slow. Senders wait for it until nothing has moved
+// for moveGrace, or the queue was never empty for fillGrace.
 const (
-	// Disconnect closes the connection with CloseTryAgainLater: the peer
-	// should come back and begin anew, rather than miss something unawares.
-	Disconnect SlowPolicy = iota
-
-	// DropOldest throws away what has waited for longest: for feeds of which
-	// only the newest state matters.
-	DropOldest
-
-	// DropNewest throws the message away.
-	DropNewest
-
-	// Block has the sender wait for place. The slowest receiver sets the pace
-	// then, and one that takes nothing stops all until WriteTimeout gives it up.
-	Block
+	moveGrace = 10 * time.Millisecond
+	fillGrace = 100 * time.Millisecond
 )
-
-// String returns "disconnect", "drop-oldest", "drop-newest" or "block".
-func (p SlowPolicy) String() string {
-	if int(p) < len(slowPolicies) {
-		return slowPolicies[p]
-	}
-	return fmt.Sprintf("SlowPolicy(%d)", uint8(p))
-}
-
-var slowPolicies = [...]string{"disconnect", "drop-oldest", "drop-newest", "block"}
-
-// MarshalText is String for known policies.
-func (p SlowPolicy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// UnmarshalText reads what String returns.
-func (p *SlowPolicy) UnmarshalText(text []byte) error {
-	for i, name := range slowPolicies {
-		if name == string(text) {
-			*p = SlowPolicy(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("websocket: no policy %q: must be disconnect, drop-oldest, drop-newest or block", text)
-}
-
-// QueueOptions bound what waits for one connection.
-type QueueOptions struct {
-	// MaxMessages and MaxBytes are how many messages, and bytes of payload, may
-	// wait. Defaults 256 and 1 MiB. A message that is larger than MaxBytes may
-	// wait alone. Up to 64 KiB, or one message, that are being written come on
-	// top. Payloads are shared between the queues of a Hub.
-	MaxMessages, MaxBytes int
-
-	// Policy says what happens when more would have to wait.
-	Policy SlowPolicy
-}
-
-const (
-	defaultQueueMessages = 256
-	defaultQueueBytes    = 1 << 20
-)
-
-func (o QueueOptions) normal() QueueOptions {
-	if o.MaxMessages <= 0 {
-		o.MaxMessages = defaultQueueMessages
-	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = defaultQueueBytes
-	}
-	return o
-}
 
 // A Queue sends messages on a connection without having the sender wait for the
 // peer. NewQueue makes one. On a server's TCP or Unix socket the caller's own
 // goroutine sends what the kernel takes at once; the rest, and elsewhere all of it,
 // waits in the queue, and a goroutine sends it: all that is waiting with one write
-// for each 64 KiB if the transport is a server's socket. Control frames do not go
+// for each 64 KiB if the transport is a server's socket. When a burst has filled it,
+// senders wait: 10 ms for a peer that takes nothing, 100 ms in all before the queue
+// is empty again. Only then its Policy is applied. Control frames do not go
 // through the queue, so pings, pongs and a Close come before what waits in it. Its
 // methods may be called from any goroutine.
 //
@@ -114,6 +46,9 @@ type Queue struct {
 	dropped  int64 // messages
 	err      error // nothing is sent any more
 	changed  news  // there is more place, or no more hope
+
+	filled time.Time // since when something is waiting without a break
+	moved  time.Time // when drain began what it is writing
 }
 
 // NewQueue returns a Queue for the connection.
@@ -121,22 +56,49 @@ func NewQueue(c *Conn, o QueueOptions) *Queue { return &Queue{conn: c, opts: o.n
 
 // Send sends a message or has it wait. It returns nil when that was done, the
 // connection's error when nothing can be sent any more, and ErrSlowConsumer when the
-// message was thrown away. ctx is for the policy Block.
+// message was thrown away. ctx bounds how long Send itself waits for place.
 func (q *Queue) Send(ctx context.Context, m Message) error { return q.SendPrepared(ctx, Prepare(m)) }
 
 // SendPrepared is Send for a message that goes to several connections.
 func (q *Queue) SendPrepared(ctx context.Context, p *Prepared) error {
+	_, err := q.send(ctx, p)
+	return err
+}
+
+// send is SendPrepared, and returns how many messages were thrown away for this one.
+func (q *Queue) send(ctx context.Context, p *Prepared) (dropped int, err error) {
 	for {
-		place, _, err := q.offer(p)
-		if place == nil {
-			return err
+		w, dropped, err := q.offer(p)
+		if w.place == nil {
+			return dropped, err
 		}
-		select {
-		case <-place:
-		case <-ctx.Done():
-			return q.conn.expired(ctx)
+		if !w.wait(ctx) {
+			return 0, q.conn.expired(ctx)
 		}
 	}
+}
+
+// A queueWait is what a sender has to wait for.
+type queueWait struct {
+	place    <-chan struct{} // closed when there may be place; nil when there is nothing to wait for
+	patience time.Duration   // 0 for as long as it takes
+}
+
+// wait returns false when ctx ends.
+func (w *queueWait) wait(ctx context.Context) bool {
+	var late <-chan time.Time
+	if w.patience > 0 {
+		timer := time.NewTimer(w.patience)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-w.place:
+	case <-late:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // Len returns how many messages wait, and how many bytes of payload they have.
@@ -182,15 +144,15 @@ func (q *Queue) done() int64 {
 	return q.taken - int64(len(q.waiting))
 }
 
-// offer sends a message or has it wait, or does with it what the policy says.
-// With Block and no place it does nothing, and place is closed when it may try
-// again. dropped is how many messages were thrown away.
-func (q *Queue) offer(p *Prepared) (place <-chan struct{}, dropped int, err error) {
+// offer sends a message or has it wait, or does with it what the policy says,
+// unless the sender has to wait before it tries again. dropped is how many messages
+// were thrown away.
+func (q *Queue) offer(p *Prepared) (w queueWait, dropped int, err error) {
 	defer func() { q.conn.dropped(dropped) }() // without the lock
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := cmp.Or(p.check(), q.err, q.conn.unwritable()); err != nil {
-		return nil, 0, err
+		return w, 0, err
 	}
 	if !q.draining {
 		if rest, ok, err := q.conn.tryPrepared(p); ok {
@@ -201,15 +163,15 @@ func (q *Queue) offer(p *Prepared) (place <-chan struct{}, dropped int, err erro
 				q.flying = q.taken
 				q.drainFrom(rest)
 			}
-			return nil, 0, err
+			return w, 0, err
 		}
 	}
 	if !q.hasPlace(p) {
-		if q.opts.Policy == Block {
-			return q.changed.next(), 0, nil
+		if patience := q.patience(); patience > 0 || q.opts.Policy == Block {
+			return queueWait{q.changed.next(), patience}, 0, nil
 		}
 		if dropped, err = q.makePlace(p); err != nil {
-			return nil, dropped, err
+			return w, dropped, err
 		}
 	}
 	q.waiting = append(q.waiting, p)
@@ -218,7 +180,15 @@ func (q *Queue) offer(p *Prepared) (place <-chan struct{}, dropped int, err erro
 	if !q.draining {
 		q.drainFrom(nil)
 	}
-	return nil, dropped, nil
+	return w, dropped, nil
+}
+
+// patience returns for how long a sender should wait for place, at most.
+func (q *Queue) patience() time.Duration {
+	if q.opts.Policy == Block {
+		return 0 // for as long as it takes
+	}
+	return min(moveGrace-time.Since(q.moved), fillGrace-time.Since(q.filled))
 }
 
 func (q *Queue) hasPlace(p *Prepared) bool {
@@ -264,6 +234,8 @@ func (q *Queue) fail(err error) {
 // when nothing does.
 func (q *Queue) drainFrom(rest []byte) {
 	q.draining = true
+	q.filled = time.Now()
+	q.moved = q.filled
 	go q.drain(rest) // the sender has other receivers
 }
 
@@ -297,8 +269,10 @@ func (q *Queue) take(batch []*Prepared) []*Prepared {
 		}
 		batch = append(batch, q.pop())
 	}
+	q.moved = time.Now()
 	if len(q.waiting) == 0 {
 		q.waiting = nil // an idle queue holds no memory
+		q.filled = q.moved
 	}
 	if q.draining = len(batch) > 0; !q.draining {
 		first = 0

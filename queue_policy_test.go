@@ -6,6 +6,7 @@ package websocket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -125,7 +126,7 @@ func TestQueueDisconnectsWhoIsStuck(t *testing.T) {
 			queueTexts(t, q, "second")
 			read := startRead(q.conn)
 			wantIs(t, "the one too many", q.Send(background, textMessage("third")), ErrSlowConsumer)
-			wantDismissed(t, q.conn, begin, slowGrace)
+			wantDismissed(t, q.conn, begin, moveGrace+slowGrace)
 			wantIs(t, "Read", <-read, ErrSlowConsumer)
 			wantIs(t, "Send afterwards", q.Send(background, textMessage("x")), ErrSlowConsumer)
 			synctest.Wait()
@@ -151,7 +152,7 @@ func TestQueueTellsWhoIsOnlySlow(t *testing.T) {
 		p.wantIdle("nothing that waited")
 		p.writeClose(CloseTryAgainLater, "too slow")
 		p.conn.Close()
-		wantDismissed(t, q.conn, begin, slowGrace-1)
+		wantDismissed(t, q.conn, begin, moveGrace+slowGrace-1)
 	})
 }
 
@@ -163,7 +164,7 @@ func TestQueueWaitsForTheAnswerToItsClose(t *testing.T) {
 		p.stall(false)
 		p.wantTexts("it was being written", "first")
 		p.wantClose("the reason", CloseTryAgainLater, "too slow")
-		wantDismissed(t, q.conn, begin, 7*time.Second)
+		wantDismissed(t, q.conn, begin, moveGrace+7*time.Second)
 	})
 }
 
@@ -260,7 +261,7 @@ func TestQueueBlockEndsWithItsConnection(t *testing.T) {
 }
 
 // Under a peer that takes nothing an application sends 1 GiB (S-26). Whatever the
-// policy, no more than the bound is held, and none but Block waits.
+// policy, no more than the bound is held, and but for Block the sender waits once.
 func TestQueueHoldsNoMoreThanItsBound(t *testing.T) {
 	for _, policy := range []SlowPolicy{Disconnect, DropOldest, DropNewest} {
 		t.Run(policy.String(), func(t *testing.T) {
@@ -274,10 +275,56 @@ func TestQueueHoldsNoMoreThanItsBound(t *testing.T) {
 						t.Fatalf("%d messages and %d bytes wait", n, bytes)
 					}
 				}
-				if took := time.Since(begin); took != 0 {
-					t.Errorf("the sender waited %v", took)
+				if took := time.Since(begin); took != moveGrace {
+					t.Errorf("the sender waited %v, want %v", took, moveGrace)
 				}
 			})
+		})
+	}
+}
+
+// A burst that comes faster than the queue's goroutine runs is no reason to give up
+// a peer that takes all of it.
+func TestQueueTakesBursts(t *testing.T) {
+	for _, policy := range []SlowPolicy{Disconnect, DropOldest, DropNewest} {
+		eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
+			q := NewQueue(c, QueueOptions{MaxMessages: 1, Policy: policy})
+			sent := make(chan error, 1)
+			go func() {
+				var err error
+				for i := range 1000 {
+					err = errors.Join(err, q.Send(background, textMessage(fmt.Sprint(i))))
+				}
+				sent <- err
+			}()
+			for i := range 1000 {
+				p.wantTexts("one of the burst", fmt.Sprint(i))
+			}
+			wantNil(t, "Send", <-sent)
+		})
+	}
+}
+
+// Senders wait only while something moves, and not for long.
+func TestQueueHasLittlePatience(t *testing.T) {
+	for _, c := range []struct{ moved, filled, want time.Duration }{
+		{0, 0, 10 * time.Millisecond},
+		{9 * time.Millisecond, 50 * time.Millisecond, time.Millisecond},
+		{10 * time.Millisecond, 10 * time.Millisecond, 0},
+		{0, 95 * time.Millisecond, 5 * time.Millisecond},
+		{0, 100 * time.Millisecond, 0},
+		{time.Hour, time.Hour, moveGrace - time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			now := time.Now()
+			q := Queue{moved: now.Add(-c.moved), filled: now.Add(-c.filled)}
+			if got := q.patience(); got != c.want {
+				t.Errorf("moved %v ago, filled %v ago: patience for %v, want %v", c.moved, c.filled, got, c.want)
+			}
+			q.opts.Policy = Block
+			if got := q.patience(); got != 0 {
+				t.Errorf("Block: patience for %v", got)
+			}
 		})
 	}
 }
