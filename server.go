@@ -136,7 +136,7 @@ func (s *Server) ListenAndServeTLS(certFile, keyFile string) error {
 	}
 	// §4.1 knows only HTTP/1.1.
 	config.NextProtos = []string{"http/1.1"}
-	l, err := tls.Listen("tcp", s.Addr, config)
+	l, err := tls.Listen("tcp", cmp.Or(s.Addr, ":https"), config)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,6 @@ func (s *Server) serveConn(nc *net.Conn) {
 	defer func() {
 		if v := recover(); v != nil {
 			logPanic(s.Upgrader.Options.logger(), (*nc).RemoteAddr(), v) // of one of the Upgrader's functions
-			(*nc).Close()
 		}
 	}()
 	c, r, seat, err := s.upgrade(nc)

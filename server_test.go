@@ -159,16 +159,19 @@ func (p *testPeer) saying(text string) *testPeer {
 func TestServerSurvivesPanicsOfHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logger, out := newTestLog()
-		first := true
+		attempts := 0
 		u := Upgrader{Options: Options{Logger: logger}, Authorize: func(*Request) error {
-			if first {
-				first = false
+			switch attempts++; attempts {
+			case 1:
 				panic("a panic of the application")
+			case 2:
+				runtime.Goexit()
 			}
 			return nil
 		}}
 		l := serveRaw(t, u, serveEcho)
 		sendRequest(t, l).wantEOF("there is no answer to give")
+		sendRequest(t, l).wantEOF("nor when the goroutine ends")
 		if s := out.String(); strings.Count(s, "a panic of the application") != 1 {
 			t.Errorf("the log says %q", s)
 		}

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -167,6 +168,36 @@ func TestServerListenFails(t *testing.T) {
 	} {
 		if err := listen(); err == nil || err == ErrServerClosed {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Without Addr the port is that of http or https, which the system may refuse.
+func TestServerListensOnTheUsualPort(t *testing.T) {
+	cert, _ := newTestCertificate(t)
+	for port, listen := range map[string]func(s *Server) error{
+		"80":  (*Server).ListenAndServe,
+		"443": func(s *Server) error { return s.ListenAndServeTLS("", "") },
+	} {
+		s := &Server{TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, Handler: withoutRequest(neverCalled(t))}
+		ended := started(func() error { return listen(s) })
+		var at string
+		waitUntil(t, "it listens or fails", func() bool {
+			select {
+			case err := <-ended:
+				at = strings.Split(err.Error(), ": ")[0]
+			default:
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for l := range s.listeners {
+				at = (*l).Addr().String()
+			}
+			return at != ""
+		})
+		wantNil(t, "Shutdown", s.Shutdown(background))
+		if !strings.HasSuffix(at, ":"+port) {
+			t.Errorf("it listens on %s, want port %s", at, port)
 		}
 	}
 }

@@ -29,7 +29,8 @@ func (u *Upgrader) UpgradeConn(nc net.Conn) (*Conn, *Request, error) {
 // an error.
 func (u *Upgrader) upgradeConn(nc net.Conn, admit func(*Request) (*seat, error)) (c *Conn, r *Request, s *seat, err error) {
 	defer func() {
-		if c == nil { // or there was a panic
+		if c == nil { // one of the Upgrader's functions may have panicked
+			nc.Close()
 			s.leave()
 		}
 	}()
