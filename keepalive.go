@@ -94,8 +94,25 @@ func (c *Conn) answers() bool {
 	if c.sendPing(context.Background(), p) != nil {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.opts.PongTimeout)
-	defer cancel()
-	_, err := c.awaitPong(ctx, p)
-	return err == nil || c.pulse.heard.Load() != heard
+	// In halves: a process that was stopped for a while in the first has the
+	// second to see an answer that has come meanwhile.
+	for range 2 {
+		ctx, cancel := context.WithTimeout(context.Background(), c.opts.PongTimeout/2)
+		_, err := c.awaitPong(ctx, p)
+		cancel()
+		if err == nil {
+			return true
+		}
+	}
+	return c.pulse.heard.Load() != heard || c.writing()
+}
+
+// writing reports whether a frame is being written. A peer that takes what it is
+// sent slowly has not come to the ping yet; WriteTimeout judges it.
+func (c *Conn) writing() bool {
+	if !c.frameTurn.tryLock() {
+		return true
+	}
+	c.yield()
+	return false
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -229,6 +231,53 @@ func TestKeepaliveLeavesWritesToTheirTimeout(t *testing.T) {
 		if d := time.Since(start); d > 32*time.Second || errors.Is(c.Err(), ErrPeerDead) {
 			t.Errorf("ended after %v with %v", d, c.Err())
 		}
+	})
+}
+
+// A peer that reads slowly comes to the ping late. While it is being written to,
+// WriteTimeout judges it.
+func TestKeepaliveSparesWhoIsBeingWrittenTo(t *testing.T) {
+	o := beating
+	o.WriteTimeout = -1
+	eachRole(t, o, func(t *testing.T, c *Conn, p *testPeer) {
+		payload := p.readPing("silence")
+		p.stall(true)
+		written := started(func() error { return c.Write(background, Binary, make([]byte, 1<<20)) })
+		<-time.After(10 * (o.KeepAlive + o.PongTimeout))
+		wantNil(t, "Err", c.Err())
+		p.write(OpPong, true, payload)
+		p.stall(false)
+		p.wantFrame("all of it", OpBinary, string(make([]byte, 1<<20)))
+		wantNil(t, "Write", <-written)
+	})
+}
+
+// A lateRead tells when a deadline has ended one of its reads.
+type lateRead struct {
+	net.Conn
+	late chan struct{}
+}
+
+func (l *lateRead) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		l.late <- struct{}{}
+	}
+	return n, err
+}
+
+// Time goes on while the process is stopped, so an answer may be there although it
+// seems that none has come in time: there is a second look.
+func TestKeepaliveLooksTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := newPipe()
+		late := make(chan struct{}, 3)
+		c, p := newTestConnOn(t, RoleServer, beating, ends{&lateRead{ours, late}, theirs})
+		payload := p.readPing("silence")
+		<-late
+		p.write(OpPong, true, payload)
+		p.readPing("it is alive")
+		wantNil(t, "Err", c.Err())
 	})
 }
 
