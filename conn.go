@@ -41,7 +41,9 @@ type Options struct {
 
 	// WriteTimeout is how long the transport may take for a frame, and for
 	// each 64 KiB of a large one; up to a quarter more may pass. Default 10 s;
-	// negative for no limit. A peer that takes too long is given up.
+	// negative for no limit. A peer that takes too long is given up. On Linux a
+	// full socket says that it takes nothing until a third of its buffer, of up to
+	// 4 MiB, is free again; over TLS a slow peer has to read that much in the time.
 	WriteTimeout time.Duration
 
 	// KeepAlive is how long the peer may be silent before it is sent a ping,
@@ -51,7 +53,7 @@ type Options struct {
 	// to read for it: it takes what comes before the next message, also a
 	// Close, which it answers, so that nothing can be sent any more. But while
 	// the next message waits to be read no death is noticed, and a peer that
-	// does not even take the ping is left to WriteTimeout.
+	// does not take what is being sent is left to WriteTimeout.
 	KeepAlive, PongTimeout time.Duration
 
 	// IdleTimeout closes a connection with CloseGoingAway on which for so long
@@ -178,7 +180,7 @@ func newConn(t transport, role Role, o Options, early []byte) *Conn {
 	c.sender.init(role, freshMaskKey)
 	c.setCompression(o.Compression)
 	c.in.init(t, c.opts.ReadBuffer, early)
-	c.out.init(t, c.opts.WriteBuffer, c.opts.WriteTimeout)
+	c.out.init(t, c.in.raw, c.opts.WriteBuffer, c.opts.WriteTimeout)
 	c.readWatch.setDeadline = t.SetReadDeadline
 	c.writeWatch.setDeadline = t.SetWriteDeadline
 	c.tally.bytesReceived.Add(int64(len(early)))

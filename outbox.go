@@ -4,8 +4,11 @@
 package websocket
 
 import (
+	"cmp"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -16,11 +19,12 @@ import (
 // of a frame may be on its way.
 type outbox struct {
 	transport transport
-	size      int           // of the buffer
-	timeout   time.Duration // for the transport to take a write; negative for none
-	vectored  bool          // the transport has a writev
-	talkative bool          // the transport writes also when it is not asked to, as TLS does
-	watch     *watch        // of the transport's writes
+	raw       syscall.RawConn // nil unless it is a socket that can be written to without waiting
+	size      int             // of the buffer
+	timeout   time.Duration   // for the transport to take a write; negative for none
+	vectored  bool            // the transport has a writev
+	talkative bool            // the transport writes also when it is not asked to, as TLS does
+	watch     *watch          // of the transport's writes
 
 	b    []byte  // collected and not yet written
 	buf  *[]byte // where b began
@@ -33,11 +37,11 @@ type outbox struct {
 	vectors [3][]byte   // the memory of lent, unless there is much of it
 	buffers net.Buffers // what a writev has yet to write
 
-	probe *probe // nil until try is called
+	probe *probe // nil until probeSocket is called
 }
 
-func (o *outbox) init(t transport, size int, timeout time.Duration) {
-	o.transport, o.size, o.timeout = t, size, timeout
+func (o *outbox) init(t transport, raw syscall.RawConn, size int, timeout time.Duration) {
+	o.transport, o.raw, o.size, o.timeout = t, raw, size, timeout
 	switch t.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		o.vectored = true
@@ -179,11 +183,13 @@ func (o *outbox) write(p []byte) {
 		return
 	}
 	n, err := o.transport.Write(p)
-	o.sent.Add(int64(max(n, 0)))
+	n = max(n, 0)
+	o.sent.Add(int64(n))
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
 	o.err = err
+	o.insist(p[n:])
 }
 
 // writev writes what was collected and lent with one system call.
@@ -198,7 +204,27 @@ func (o *outbox) writev() {
 	}
 	n, err := o.buffers.WriteTo(o.transport)
 	o.sent.Add(n)
-	o.buffers, o.err = nil, err
+	o.err = err
+	o.insist(o.buffers...)
+	o.buffers = nil
+}
+
+// insist is called after a write, with what is left of it. When time is up it
+// tries once more, without waiting: Linux calls a full socket writable only when a
+// third of its buffer is free again, which may be more than a slow peer has to take
+// in that time.
+func (o *outbox) insist(rest ...[]byte) {
+	if o.raw == nil || !errors.Is(o.err, os.ErrDeadlineExceeded) {
+		return
+	}
+	late := o.err
+	o.err, o.by = nil, time.Time{}
+	for _, p := range rest {
+		if o.probeSocket(p) < len(p) {
+			o.err = cmp.Or(o.err, late)
+			return
+		}
+	}
 }
 
 // A probe writes to a socket without waiting.
@@ -221,13 +247,17 @@ func newProbe(raw syscall.RawConn) *probe {
 
 // try writes what the socket takes of p at once, and returns how much that
 // was. The outbox must be closed; w is the watch of the transport's writes.
-func (o *outbox) try(w *watch, raw syscall.RawConn, p []byte) (n int) {
+func (o *outbox) try(w *watch, p []byte) (n int) {
 	o.watch = w
+	return o.probeSocket(p)
+}
+
+func (o *outbox) probeSocket(p []byte) (n int) {
 	if !o.arm() {
 		return 0
 	}
 	if o.probe == nil {
-		o.probe = newProbe(raw)
+		o.probe = newProbe(o.raw)
 	}
 	r := o.probe
 	r.p, r.n, r.err = p, 0, nil

@@ -34,7 +34,7 @@ func (l *writeLog) SetWriteDeadline(t time.Time) error {
 func newTestOutbox(size int, timeout time.Duration) (*outbox, *writeLog, *watch) {
 	l := &writeLog{}
 	o := &outbox{}
-	o.init(l, size, timeout)
+	o.init(l, nil, size, timeout)
 	return o, l, &watch{setDeadline: l.SetWriteDeadline}
 }
 
@@ -136,7 +136,7 @@ func TestOutboxWritesAsRarelyAsItCan(t *testing.T) {
 func TestOutboxKnowsWhoHasWritev(t *testing.T) {
 	for _, pair := range streamPairs(t) {
 		o := &outbox{}
-		if o.init(pair.ours, 256, 0); o.vectored != pair.raw {
+		if o.init(pair.ours, nil, 256, 0); o.vectored != pair.raw {
 			t.Errorf("%s: vectored = %v", pair.name, o.vectored)
 		}
 	}
@@ -159,7 +159,7 @@ func TestOutboxErrorIsFinal(t *testing.T) {
 	for _, vectored := range []bool{false, true} {
 		_, server := newPipe()
 		o := &outbox{}
-		o.init(server, 256, time.Second)
+		o.init(server, nil, 256, time.Second)
 		o.vectored = vectored
 		w := &watch{setDeadline: server.SetWriteDeadline}
 		server.failAfter(simWrite, 2, 1, boom)
@@ -184,7 +184,7 @@ func TestOutboxErrorIsFinal(t *testing.T) {
 func TestOutboxRefusesShortWrites(t *testing.T) {
 	_, server := newPipe()
 	o := &outbox{}
-	o.init(server, 256, -1)
+	o.init(server, nil, 256, -1)
 	server.failAfter(simWrite, 1, 1, nil)
 	o.open(&watch{})
 	o.frame(Header{Length: 10}, make([]byte, 10))
@@ -253,7 +253,7 @@ func TestOutboxLeavesNoDeadlineBehindOnTLS(t *testing.T) {
 	o.init(struct {
 		*writeLog
 		netConner
-	}{writeLog: l}, 256, time.Second)
+	}{writeLog: l}, nil, 256, time.Second)
 	for range 2 {
 		o.open(w)
 		o.frame(Header{Length: 1}, []byte("x"))

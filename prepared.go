@@ -161,7 +161,7 @@ func (c *Conn) beginPrepared(p *Prepared) (f frameImage, h Header, err error) {
 // finishPrepared is called with it, by a goroutine that may wait: until then nobody
 // else can send. An error is that of the transport.
 func (c *Conn) tryPrepared(p *Prepared) (rest []byte, ok bool, err error) {
-	if c.role != RoleServer || c.in.raw == nil {
+	if c.role != RoleServer || c.out.raw == nil {
 		return nil, false, nil // a client would have to mask a copy, and TLS to encrypt one
 	}
 	p.imageFor(&c.sender)
@@ -174,7 +174,7 @@ func (c *Conn) tryPrepared(p *Prepared) (rest []byte, ok bool, err error) {
 	}
 	if c.writable() == nil && !c.owing.Load() {
 		if f, _, err := c.beginPrepared(p); err == nil {
-			rest, ok = f.b[c.out.try(&c.writeWatch, c.in.raw, f.b):], true
+			rest, ok = f.b[c.out.try(&c.writeWatch, f.b):], true
 		}
 	}
 	if c.out.err != nil && ok {

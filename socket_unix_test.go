@@ -3,6 +3,8 @@
 package websocket
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -101,8 +103,8 @@ func TestSocketWriteErrorsNameTheCall(t *testing.T) {
 }
 
 // newTryOutbox returns an outbox on a socket that takes little, with the socket's
-// ends and its raw side.
-func newTryOutbox(t *testing.T) (o *outbox, ours, theirs *net.TCPConn, raw syscall.RawConn) {
+// ends.
+func newTryOutbox(t *testing.T) (o *outbox, ours, theirs *net.TCPConn) {
 	t.Helper()
 	ours, theirs = loopback(t)
 	t.Cleanup(func() { ours.Close(); theirs.Close() })
@@ -110,21 +112,21 @@ func newTryOutbox(t *testing.T) (o *outbox, ours, theirs *net.TCPConn, raw sysca
 	raw, err := ours.SyscallConn()
 	wantNil(t, "SyscallConn", err)
 	o = &outbox{}
-	o.init(ours, 256, time.Hour)
-	return o, ours, theirs, raw
+	o.init(ours, raw, 256, time.Hour)
+	return o, ours, theirs
 }
 
 func TestOutboxTriesWithoutWaiting(t *testing.T) {
-	o, ours, theirs, raw := newTryOutbox(t)
+	o, ours, theirs := newTryOutbox(t)
 	deadlines := 0
 	w := &watch{setDeadline: func(by time.Time) error { deadlines++; return ours.SetWriteDeadline(by) }}
 	frame := []byte(testPayload(16 << 20))
-	n := o.try(w, raw, frame)
+	n := o.try(w, frame)
 	if n == 0 || n == len(frame) || o.err != nil {
 		t.Fatalf("%d of %d bytes were taken; %v", n, len(frame), o.err)
 	}
 	for m := 1; m > 0; n += m { // up to a try of which the socket takes nothing
-		m = o.try(w, raw, frame)
+		m = o.try(w, frame)
 	}
 	wantNil(t, "a full socket is no error", o.err)
 	if sent := o.sent.Load(); sent != int64(n) {
@@ -140,6 +142,69 @@ func TestOutboxTriesWithoutWaiting(t *testing.T) {
 	wantNil(t, "what was taken is there", err)
 }
 
+// A lateTransport is a socket of which each write has been waiting for too long,
+// after a part of it.
+type lateTransport struct {
+	*net.TCPConn
+	part int
+}
+
+func (l *lateTransport) Write(p []byte) (int, error) {
+	n, err := l.TCPConn.Write(p[:min(l.part, len(p))])
+	l.part -= n
+	return n, cmp.Or(err, os.ErrDeadlineExceeded)
+}
+
+// The rest of a write is tried once more when its time is up, and must be taken
+// whole then.
+func TestOutboxInsistsWhenTimeIsUp(t *testing.T) {
+	message := testPayload(40 << 10)
+	h := Header{Fin: true, Opcode: OpText, Length: uint64(len(message))}
+	frame := string(appendFrame(nil, h, []byte(message)))
+	for part := 0; part <= len(frame); part += len(frame) / 4 {
+		for _, vectored := range []bool{false, true} {
+			o, ours, theirs := newTryOutbox(t)
+			wantNil(t, "SetWriteBuffer", ours.SetWriteBuffer(1<<20))
+			late := &lateTransport{ours, part}
+			o.transport, o.vectored = late, vectored
+			o.open(&watch{setDeadline: ours.SetWriteDeadline})
+			o.frame(h, []byte(message))
+			wantNil(t, "close", o.close())
+			ours.Close()
+			got, err := io.ReadAll(theirs)
+			if err != nil || string(got) != frame || o.sent.Load() != int64(len(got)) {
+				t.Errorf("behind %d bytes: %d arrive, %d are counted, %v", part, len(got), o.sent.Load(), err)
+			}
+		}
+	}
+}
+
+func TestOutboxDoesNotInsistInVain(t *testing.T) {
+	for name, begin := range map[string]func(t *testing.T, o *outbox, w *watch){
+		"full": func(t *testing.T, o *outbox, w *watch) {
+			for o.try(w, make([]byte, 1<<20)) > 0 {
+			}
+		},
+		"interrupted": func(t *testing.T, _ *outbox, w *watch) {
+			ctx, cancel := context.WithCancel(background)
+			wantNil(t, "begin", w.begin(ctx))
+			cancel()
+			waitUntil(t, "the watch to fire", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.fired })
+		},
+	} {
+		o, ours, _ := newTryOutbox(t)
+		w := &watch{setDeadline: ours.SetWriteDeadline}
+		begin(t, o, w)
+		before := o.sent.Load()
+		o.transport = &lateTransport{TCPConn: ours}
+		o.open(w)
+		o.frame(Header{Fin: true, Opcode: OpText}, []byte("Hello"))
+		if err := o.close(); !errors.Is(err, os.ErrDeadlineExceeded) || o.sent.Load() != before {
+			t.Errorf("%s: %d bytes, %v", name, o.sent.Load()-before, err)
+		}
+	}
+}
+
 func TestOutboxTryFailsForGood(t *testing.T) {
 	boom := errors.New("boom")
 	for name, end := range map[string]func(o *outbox, ours *net.TCPConn, w *watch){
@@ -148,15 +213,15 @@ func TestOutboxTryFailsForGood(t *testing.T) {
 		"no deadline":   func(_ *outbox, _ *net.TCPConn, w *watch) { w.setDeadline = func(time.Time) error { return boom } },
 		"failed before": func(o *outbox, _ *net.TCPConn, _ *watch) { o.err = boom },
 	} {
-		o, ours, theirs, raw := newTryOutbox(t)
+		o, ours, theirs := newTryOutbox(t)
 		w := &watch{setDeadline: ours.SetWriteDeadline}
 		end(o, ours, w)
-		if n := o.try(w, raw, []byte("x")); n != 0 || o.err == nil {
+		if n := o.try(w, []byte("x")); n != 0 || o.err == nil {
 			t.Errorf("%s: %d, %v", name, n, o.err)
 		}
 		err := o.err
 		w.setDeadline = func(time.Time) error { return nil }
-		if n := o.try(w, raw, []byte("x")); n != 0 || o.err != err || o.sent.Load() != 0 {
+		if n := o.try(w, []byte("x")); n != 0 || o.err != err || o.sent.Load() != 0 {
 			t.Errorf("%s: afterwards %d, %v", name, n, o.err)
 		}
 		ours.Close()
