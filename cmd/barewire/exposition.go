@@ -61,7 +61,7 @@ func (m *metrics) expose(e *exposition) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.total()
-	e.single("barewire_connections", "gauge", "WebSocket connections that are open.", float64(len(m.open)))
+	e.single("barewire_open_connections", "gauge", "WebSocket connections that are open.", float64(len(m.open)))
 	e.single("barewire_connections_total", "counter", "WebSocket connections that were opened.", float64(m.opened))
 	e.directions("barewire_messages_total", "Messages on all connections.", t.messagesReceived, t.messagesSent)
 	e.directions("barewire_bytes_total", "Bytes of frames on all connections, as they went over TCP or into TLS.", t.bytesReceived, t.bytesSent)

@@ -93,6 +93,9 @@ func (s *span) String() string {
 	return s.d.String()
 }
 
+// maxSpan is ten years. Longer times would overflow when something is added to them.
+const maxSpan = 87600 * time.Hour
+
 // Set implements flag.Value. Less than a millisecond is no time for a peer to do
 // anything in.
 func (s *span) Set(text string) error {
@@ -101,13 +104,13 @@ func (s *span) Set(text string) error {
 		d, err = 0, nil
 	}
 	switch {
-	case err == nil && (d >= time.Millisecond || d == 0 && s.optional):
+	case err == nil && (d >= time.Millisecond && d <= maxSpan || d == 0 && s.optional):
 		s.d = d
 		return nil
 	case s.optional:
-		return errors.New("must be a time of at least 1ms like 500ms, 30s or 5m, or off")
+		return errors.New("must be a time of 1ms to 87600h like 500ms, 30s or 5m, or off")
 	}
-	return errors.New("must be a time of at least 1ms like 500ms, 30s or 5m")
+	return errors.New("must be a time of 1ms to 87600h like 500ms, 30s or 5m")
 }
 
 // option returns the duration as websocket.Options want it, where 0 would stand for
