@@ -172,6 +172,7 @@ func TestServerSurvivesPanicsOfHooks(t *testing.T) {
 		l := serveRaw(t, u, serveEcho)
 		sendRequest(t, l).wantEOF("there is no answer to give")
 		sendRequest(t, l).wantEOF("nor when the goroutine ends")
+		synctest.Wait()
 		if s := out.String(); strings.Count(s, "a panic of the application") != 1 {
 			t.Errorf("the log says %q", s)
 		}

@@ -160,9 +160,9 @@ func (s *soak) settle() error {
 }
 
 // wantFreed wants almost all memory to be free again that connections have used. What Go keeps for the next goroutines is
-// about 1 KiB for each that there was at a time; what grows with the number of connections that there ever were is a leak.
+// about 1 KiB for each connection that there was at a time; what grows with the number of connections that there ever were is a leak.
 func (s *soak) wantFreed(base, now usage) error {
-	if limit := base.heap + 1<<20 + int64(s.conns)<<10; now.heap > limit {
+	if limit := base.heap + 1<<20 + int64(s.conns)<<11; now.heap > limit {
 		return fmt.Errorf("when all have left %d bytes are in use, beyond %d; at first there were %d", now.heap, limit, base.heap)
 	}
 	return nil
