@@ -62,7 +62,8 @@
 // has lists of them, and CI compiles those lists alone. What follows deals with
 // sockets, locks and time:
 //
-//	conn.go        a connection, its options, and why it ended
+//	options.go     what can be set
+//	conn.go        a connection, and why it ended
 //	transport.go   what carries bytes, and how they are received, with
 //	               socket_unix.go, socket_other.go and buffer.go
 //	outbox.go      how frames are put on it

@@ -12,7 +12,7 @@ import (
 
 // A Hub sends messages to the connections that have joined a topic. Each of them
 // has one Queue for all topics, so a peer that is slow or stuck costs the others
-// nothing but what Queue says. All members of a topic get its messages in the same order. The zero value
+// no more than the moment that Queue tells of. All members of a topic get its messages in the same order. The zero value
 // is ready for use; it must not be copied, and Queue not changed, once it is used.
 // Its methods may be called from any goroutine, and from the loop over a
 // connection's messages. A program needs one Hub, with a topic for each room: a Hub

@@ -12,22 +12,24 @@ import (
 )
 
 // A burst can fill a queue before its goroutine has run once, so a full queue alone
-// does not prove that the peer is slow. Senders wait for it until nothing has moved
-// for moveGrace, or the queue was never empty for fillGrace.
+// does not prove that the peer is slow. Senders wait for place while bytes go out at
+// least once in moveGrace, but no longer than for fullGrace before everything has.
 const (
-	moveGrace = 10 * time.Millisecond
-	fillGrace = 100 * time.Millisecond
+	moveGrace = 100 * time.Millisecond
+	fullGrace = time.Second
 )
 
 // A Queue sends messages on a connection without having the sender wait for the
 // peer. NewQueue makes one. On a server's TCP or Unix socket the caller's own
 // goroutine sends what the kernel takes at once; the rest, and elsewhere all of it,
 // waits in the queue, and a goroutine sends it: all that is waiting with one write
-// for each 64 KiB if the transport is a server's socket. When a burst has filled it,
-// senders wait: 10 ms for a peer that takes nothing, 100 ms in all before the queue
-// is empty again. Only then its Policy is applied. Control frames do not go
+// for each 64 KiB if the transport is a server's socket. Control frames do not go
 // through the queue, so pings, pongs and a Close come before what waits in it. Its
 // methods may be called from any goroutine.
+//
+// A burst can fill a queue though the peer is fast. So senders wait for place before
+// the Policy is applied: for up to 100 ms while nothing moves, and for up to 1 s
+// before all is sent.
 //
 // Several queues on one connection, and writes beside the queue, are allowed; what
 // comes first is then left to chance. A message that NextWriter has begun holds the
@@ -47,8 +49,9 @@ type Queue struct {
 	err      error // nothing is sent any more
 	changed  news  // there is more place, or no more hope
 
-	filled time.Time // since when something is waiting without a break
-	moved  time.Time // when drain began what it is writing
+	full  time.Time // since when senders wait; zero when all was sent since
+	sent  int64     // bytes that the connection had sent when last seen to send any
+	moved time.Time // when that was
 }
 
 // NewQueue returns a Queue for the connection.
@@ -188,7 +191,14 @@ func (q *Queue) patience() time.Duration {
 	if q.opts.Policy == Block {
 		return 0 // for as long as it takes
 	}
-	return min(moveGrace-time.Since(q.moved), fillGrace-time.Since(q.filled))
+	now := time.Now()
+	if q.full.IsZero() {
+		q.full = now
+	}
+	if sent := q.conn.out.sent.Load(); sent != q.sent {
+		q.sent, q.moved = sent, now
+	}
+	return min(moveGrace-now.Sub(q.moved), fullGrace-now.Sub(q.full))
 }
 
 func (q *Queue) hasPlace(p *Prepared) bool {
@@ -234,8 +244,7 @@ func (q *Queue) fail(err error) {
 // when nothing does.
 func (q *Queue) drainFrom(rest []byte) {
 	q.draining = true
-	q.filled = time.Now()
-	q.moved = q.filled
+	q.sent, q.moved = q.conn.out.sent.Load(), time.Now()
 	go q.drain(rest) // the sender has other receivers
 }
 
@@ -269,13 +278,12 @@ func (q *Queue) take(batch []*Prepared) []*Prepared {
 		}
 		batch = append(batch, q.pop())
 	}
-	q.moved = time.Now()
 	if len(q.waiting) == 0 {
 		q.waiting = nil // an idle queue holds no memory
-		q.filled = q.moved
 	}
 	if q.draining = len(batch) > 0; !q.draining {
 		first = 0
+		q.full = time.Time{}
 	}
 	q.flying = first
 	q.changed.tell()

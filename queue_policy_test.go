@@ -6,7 +6,6 @@ package websocket
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -279,52 +278,6 @@ func TestQueueHoldsNoMoreThanItsBound(t *testing.T) {
 					t.Errorf("the sender waited %v, want %v", took, moveGrace)
 				}
 			})
-		})
-	}
-}
-
-// A burst that comes faster than the queue's goroutine runs is no reason to give up
-// a peer that takes all of it.
-func TestQueueTakesBursts(t *testing.T) {
-	for _, policy := range []SlowPolicy{Disconnect, DropOldest, DropNewest} {
-		eachRole(t, Options{}, func(t *testing.T, c *Conn, p *testPeer) {
-			q := NewQueue(c, QueueOptions{MaxMessages: 1, Policy: policy})
-			sent := make(chan error, 1)
-			go func() {
-				var err error
-				for i := range 1000 {
-					err = errors.Join(err, q.Send(background, textMessage(fmt.Sprint(i))))
-				}
-				sent <- err
-			}()
-			for i := range 1000 {
-				p.wantTexts("one of the burst", fmt.Sprint(i))
-			}
-			wantNil(t, "Send", <-sent)
-		})
-	}
-}
-
-// Senders wait only while something moves, and not for long.
-func TestQueueHasLittlePatience(t *testing.T) {
-	for _, c := range []struct{ moved, filled, want time.Duration }{
-		{0, 0, 10 * time.Millisecond},
-		{9 * time.Millisecond, 50 * time.Millisecond, time.Millisecond},
-		{10 * time.Millisecond, 10 * time.Millisecond, 0},
-		{0, 95 * time.Millisecond, 5 * time.Millisecond},
-		{0, 100 * time.Millisecond, 0},
-		{time.Hour, time.Hour, moveGrace - time.Hour},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			now := time.Now()
-			q := Queue{moved: now.Add(-c.moved), filled: now.Add(-c.filled)}
-			if got := q.patience(); got != c.want {
-				t.Errorf("moved %v ago, filled %v ago: patience for %v, want %v", c.moved, c.filled, got, c.want)
-			}
-			q.opts.Policy = Block
-			if got := q.patience(); got != 0 {
-				t.Errorf("Block: patience for %v", got)
-			}
 		})
 	}
 }
