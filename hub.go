@@ -11,12 +11,12 @@ import (
 )
 
 // A Hub sends messages to the connections that have joined a topic. Each of them
-// has one Queue for all topics, so a peer that is slow or stuck costs the others
-// no more than the moment that Queue tells of. All members of a topic get its messages in the same order. The zero value
-// is ready for use; it must not be copied, and Queue not changed, once it is used.
-// Its methods may be called from any goroutine, and from the loop over a
-// connection's messages. A program needs one Hub, with a topic for each room: a Hub
-// knows a connection that has joined until that is over.
+// has one Queue for all topics, so a peer that is slow or stuck costs the others no
+// more than the moment that Queue tells of. All members of a topic get its messages
+// in the same order. The zero value is ready for use; it must not be copied, and
+// Queue not changed, once it is used. Its methods may be called from any goroutine,
+// and from the loop over a connection's messages. A program needs one Hub, with a
+// topic for each room: a Hub knows a connection that has joined until that is over.
 type Hub struct {
 	// Queue bounds what waits for each connection, and says what happens when
 	// more would have to. With the policy Block, Publish waits too, for WriteTimeout

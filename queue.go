@@ -12,8 +12,9 @@ import (
 )
 
 // A burst can fill a queue before its goroutine has run once, so a full queue alone
-// does not prove that the peer is slow. Senders wait for place while bytes go out at
-// least once in moveGrace, but no longer than for fullGrace before everything has.
+// does not prove that the peer is slow. When it has filled within fullGrace, senders
+// wait for place while bytes go out at least once in moveGrace, but no longer than
+// for fullGrace before everything has.
 const (
 	moveGrace = 100 * time.Millisecond
 	fullGrace = time.Second
@@ -27,9 +28,9 @@ const (
 // through the queue, so pings, pongs and a Close come before what waits in it. Its
 // methods may be called from any goroutine.
 //
-// A burst can fill a queue though the peer is fast. So senders wait for place before
-// the Policy is applied: for up to 100 ms while nothing moves, and for up to 1 s
-// before all is sent.
+// A burst can fill a queue though the peer is fast. So when it has filled within 1 s,
+// senders wait for place before the Policy is applied: for up to 100 ms while nothing
+// moves, and for up to 1 s before all is sent.
 //
 // Several queues on one connection, and writes beside the queue, are allowed; what
 // comes first is then left to chance. A message that NextWriter has begun holds the
@@ -49,9 +50,10 @@ type Queue struct {
 	err      error // nothing is sent any more
 	changed  news  // there is more place, or no more hope
 
-	full  time.Time // since when senders wait; zero when all was sent since
-	sent  int64     // bytes that the connection had sent when last seen to send any
-	moved time.Time // when that was
+	filled time.Time // since when something waits
+	full   time.Time // since when senders do; zero when all was sent since
+	sent   int64     // bytes that the connection had sent when last seen to send any
+	moved  time.Time // when that was
 }
 
 // NewQueue returns a Queue for the connection.
@@ -198,7 +200,7 @@ func (q *Queue) patience() time.Duration {
 	if sent := q.conn.out.sent.Load(); sent != q.sent {
 		q.sent, q.moved = sent, now
 	}
-	return min(moveGrace-now.Sub(q.moved), fullGrace-now.Sub(q.full))
+	return min(moveGrace-now.Sub(q.moved), fullGrace-now.Sub(q.full), fullGrace-now.Sub(q.filled))
 }
 
 func (q *Queue) hasPlace(p *Prepared) bool {
@@ -244,7 +246,8 @@ func (q *Queue) fail(err error) {
 // when nothing does.
 func (q *Queue) drainFrom(rest []byte) {
 	q.draining = true
-	q.sent, q.moved = q.conn.out.sent.Load(), time.Now()
+	q.filled = time.Now()
+	q.sent, q.moved = q.conn.out.sent.Load(), q.filled
 	go q.drain(rest) // the sender has other receivers
 }
 
@@ -280,6 +283,7 @@ func (q *Queue) take(batch []*Prepared) []*Prepared {
 	}
 	if len(q.waiting) == 0 {
 		q.waiting = nil // an idle queue holds no memory
+		q.filled = time.Now()
 	}
 	if q.draining = len(batch) > 0; !q.draining {
 		first = 0
