@@ -195,12 +195,11 @@ func TestOutboxDoesNotInsistInVain(t *testing.T) {
 		o, ours, _ := newTryOutbox(t)
 		w := &watch{setDeadline: ours.SetWriteDeadline}
 		begin(t, o, w)
-		before := o.sent.Load()
 		o.transport = &lateTransport{Conn: ours}
 		o.open(w)
-		o.frame(Header{Fin: true, Opcode: OpText}, []byte("Hello"))
-		if err := o.close(); !errors.Is(err, os.ErrDeadlineExceeded) || o.sent.Load() != before {
-			t.Errorf("%s: %d bytes, %v", name, o.sent.Load()-before, err)
+		o.frame(Header{Fin: true, Opcode: OpText}, make([]byte, 16<<20)) // what is full may have a little place by now
+		if err := o.close(); !errors.Is(err, os.ErrDeadlineExceeded) || name == "interrupted" && o.sent.Load() > 0 {
+			t.Errorf("%s: %d bytes, %v", name, o.sent.Load(), err)
 		}
 	}
 }
