@@ -260,10 +260,7 @@ func (g *Group) seated() (all []*Conn) {
 func (g *Group) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true
-	empty := g.empty.next()
-	if len(g.seats) == 0 {
-		g.empty.tell()
-	}
+	empty := g.empty.nextUnless(len(g.seats) == 0)
 	g.mu.Unlock()
 	for c := range g.Conns() {
 		go c.farewell() // each may take up to CloseTimeout

@@ -69,15 +69,7 @@ func (c *Conn) skim() bool {
 	c.receiver.EachFrame = true
 	defer func() { c.receiver.EachFrame = false }()
 	for len(c.in.data) > 0 && len(c.piece) == 0 && !c.receiver.inData() {
-		ev, n, err := c.receiver.Next(c.in.data)
-		c.in.data = c.in.data[n:]
-		ctx := context.Background()
-		if err != nil {
-			c.violated(ctx, err)
-		} else if ev.Kind != NeedMore {
-			err = c.handle(ctx, ev)
-		}
-		if err != nil {
+		if _, err := c.step(context.Background(), c.in.data); err != nil {
 			return false
 		}
 	}

@@ -133,9 +133,7 @@ func (q *Queue) Flush(ctx context.Context) error {
 		if err != nil || done >= last {
 			return err
 		}
-		select {
-		case <-change:
-		case <-ctx.Done():
+		if !waitFor(ctx, change) {
 			return q.conn.expired(ctx)
 		}
 	}

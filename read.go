@@ -248,20 +248,30 @@ func (c *Conn) event(ctx context.Context, into []byte) (Event, error) {
 	}
 	b := c.in.data
 	for {
-		ev, n, err := c.receiver.Next(b)
-		if len(c.in.data) > 0 {
-			c.in.data = c.in.data[n:]
-		}
-		switch {
-		case err != nil:
-			return Event{}, c.violated(ctx, err)
-		case ev.Kind != NeedMore:
-			return ev, c.handle(ctx, ev)
+		ev, err := c.step(ctx, b)
+		if err != nil || ev.Kind != NeedMore {
+			return ev, err
 		}
 		if b, err = c.more(ctx, into); err != nil {
 			return Event{}, err
 		}
 	}
+}
+
+// step does with bytes that have arrived what the Receiver says, as far as the next
+// event. They are in c.in, unless more was given a place for them.
+func (c *Conn) step(ctx context.Context, b []byte) (Event, error) {
+	ev, n, err := c.receiver.Next(b)
+	if len(c.in.data) > 0 {
+		c.in.data = c.in.data[n:]
+	}
+	switch {
+	case err != nil:
+		return Event{}, c.violated(ctx, err)
+	case ev.Kind != NeedMore:
+		err = c.handle(ctx, ev)
+	}
+	return ev, err
 }
 
 // more waits for bytes: in into, if so many of a payload are to come, or else

@@ -281,9 +281,5 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) emptied() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	idle := s.idle.next()
-	if s.active == 0 {
-		s.idle.tell()
-	}
-	return idle
+	return s.idle.nextUnless(s.active == 0)
 }

@@ -97,6 +97,15 @@ func (n *news) next() <-chan struct{} {
 	return n.c
 }
 
+// nextUnless is next for who has nothing to wait for if it is so already.
+func (n *news) nextUnless(already bool) <-chan struct{} {
+	c := n.next()
+	if already {
+		n.tell()
+	}
+	return c
+}
+
 func (n *news) tell() {
 	if n.c != nil {
 		close(n.c)
