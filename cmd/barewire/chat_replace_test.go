@@ -42,8 +42,8 @@ func (p *pipeChat) wantNobody(r *chatRoom) {
 	if !p.server.dismiss(testTimeout) {
 		p.t.Error("somebody is left")
 	}
-	if r.guests != 0 || r.spare != 0 || len(r.own)+len(r.members)+len(r.sessions) != 0 {
-		p.t.Errorf("left are %d guests, %d of them spare, %v, %v, %v", r.guests, r.spare, r.own, r.members, r.sessions)
+	if r.guests != 0 || len(r.own)+len(r.members)+len(r.sessions) != 0 {
+		p.t.Errorf("left are %d guests, %v, %v, %v", r.guests, r.own, r.members, r.sessions)
 	}
 	if n := p.server.hub.Members(r.topic()); n != 0 {
 		p.t.Errorf("%d are on the hub", n)
@@ -59,6 +59,23 @@ const (
 	annLeave       = `{"type":"leave","name":"ann","members":["watcher"]}`
 )
 
+// hears has ann say a text, the nth message, that the watcher hears.
+func (watcher *client) hears(ann *client, n int, text string) {
+	watcher.t.Helper()
+	ann.say(text)
+	ann.wantEvents(fmt.Sprintf(`{"type":"receipt","n":%d}`, n))
+	watcher.wantEvents(fmt.Sprintf(`{"type":"message","n":%d,"from":"ann","text":%q}`, n, text))
+}
+
+// wantLast has ann leave the room, and then the watcher, who was the last.
+func (p *pipeChat) wantLast(watcher, ann *client, r *chatRoom) {
+	p.t.Helper()
+	ann.close(websocket.CloseNormal, "")
+	watcher.wantEvents(annLeave)
+	watcher.close(websocket.CloseNormal, "")
+	p.wantNobody(r)
+}
+
 func TestChatReplacesAtOnceWhoTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeChat(t)
@@ -70,9 +87,7 @@ func TestChatReplacesAtOnceWhoTakesNothing(t *testing.T) {
 		began := time.Now()
 		again, _ := p.visit(p.enter("ann", "s"))
 		again.wantEvents(annWelcome)
-		again.say("here I am")
-		again.wantEvents(`{"type":"receipt","n":1}`)
-		watcher.wantEvents(`{"type":"message","n":1,"from":"ann","text":"here I am"}`)
+		watcher.hears(again, 1, "here I am")
 		if waited := time.Since(began); waited != 0 {
 			t.Errorf("the old connection was waited for: %v", waited)
 		}
@@ -82,13 +97,8 @@ func TestChatReplacesAtOnceWhoTakesNothing(t *testing.T) {
 		if waited := time.Since(began); waited == 0 || waited > 10*time.Second {
 			t.Errorf("the old connection ends after %v", waited)
 		}
-		again.say("still here")
-		again.wantEvents(`{"type":"receipt","n":2}`)
-		watcher.wantEvents(`{"type":"message","n":2,"from":"ann","text":"still here"}`)
-		again.close(websocket.CloseNormal, "")
-		watcher.wantEvents(annLeave)
-		watcher.close(websocket.CloseNormal, "")
-		p.wantNobody(place.room)
+		watcher.hears(again, 2, "still here")
+		p.wantLast(watcher, again, place.room)
 	})
 }
 
@@ -105,16 +115,11 @@ func TestChatReplacesWhoIsOvertakenOnTheWay(t *testing.T) {
 		watcher.wantEvents(annJoin)
 		old, _ := p.visit(older)
 		old.wantClose(chatReplaced) // and no welcome: see below
-		again.say("mine")
-		again.wantEvents(`{"type":"receipt","n":1}`)
-		watcher.wantEvents(`{"type":"message","n":1,"from":"ann","text":"mine"}`)
+		watcher.hears(again, 1, "mine")
 		if _, err := older.join(nil); !errors.Is(err, errChatReplaced) {
 			t.Errorf("the older connection joins: %v", err)
 		}
-		again.close(websocket.CloseNormal, "")
-		watcher.wantEvents(annLeave)
-		watcher.close(websocket.CloseNormal, "")
-		p.wantNobody(older.room)
+		p.wantLast(watcher, again, older.room)
 	})
 }
 

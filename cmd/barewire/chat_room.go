@@ -41,9 +41,8 @@ type chatRoom struct {
 	historyBytes int
 
 	// chatRooms.mu guards these.
-	guests int               // members, and those who are about to come or have just left
-	own    map[chatGuest]int // how many of them are connections of one session
-	spare  int               // guests that are not the first of their session
+	guests int               // members, and those who are about to come or have just left; one for each session
+	own    map[chatGuest]int // connections of those that have a session
 	quiet  bool              // nothing was said, as far as those know who have left
 	since  time.Time         // when the last guest went
 	forget *time.Timer       // nil while there are guests
@@ -53,6 +52,7 @@ type chatRoom struct {
 type chatMember struct {
 	*chatPlace
 	name  string // the guest's, perhaps with a number behind it
+	look  string // of the name
 	conn  *websocket.Conn
 	queue *websocket.Queue
 }
@@ -98,7 +98,8 @@ func (p *chatPlace) join(c *websocket.Conn) (*chatMember, error) {
 		m.name = old.name
 		old.dismiss()
 	}
-	r.members[chatLook(m.name)] = m
+	m.look = chatLook(m.name)
+	r.members[m.look] = m
 	if p.guest.session != "" {
 		r.sessions[p.guest] = m
 	}
@@ -119,7 +120,7 @@ func (m *chatMember) dismiss() {
 
 // isPresent reports whether a member has neither left nor been replaced. The caller
 // has the lock of the room.
-func (m *chatMember) isPresent() bool { return m.room.members[chatLook(m.name)] == m }
+func (m *chatMember) isPresent() bool { return m.room.members[m.look] == m }
 
 // leave takes a member out and tells the others.
 func (m *chatMember) leave() {
@@ -130,7 +131,7 @@ func (m *chatMember) leave() {
 		return
 	}
 	r.hub.Leave(m.conn, r.topic())
-	delete(r.members, chatLook(m.name))
+	delete(r.members, m.look)
 	delete(r.sessions, m.guest)
 	r.tell(r.presence("leave", m.name), m.conn)
 }

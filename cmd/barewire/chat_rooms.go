@@ -55,9 +55,7 @@ func (c *chatRooms) enter(name string, g chatGuest) (*chatPlace, error) {
 		}
 		c.rooms[name] = r
 	}
-	// Of each session there is one member at most, so those that are spare
-	// do not count.
-	if r.guests-r.spare >= maxChatMembers && r.own[g] == 0 {
+	if r.guests >= maxChatMembers && r.own[g] == 0 {
 		return nil, noPlace("the room is full")
 	}
 	r.count(g)
@@ -69,27 +67,25 @@ func (c *chatRooms) enter(name string, g chatGuest) (*chatPlace, error) {
 	return &chatPlace{room: r, guest: g, turn: c.entered}, nil
 }
 
-// count counts a guest. The caller has the lock of the rooms.
+// count counts a connection. Of each session there is one member at most, so it is
+// one guest. The caller has the lock of the rooms.
 func (r *chatRoom) count(g chatGuest) {
-	r.guests++
-	if g.session == "" {
-		return
+	if r.own[g] == 0 {
+		r.guests++
 	}
-	if r.own[g] > 0 {
-		r.spare++
+	if g.session != "" {
+		r.own[g]++
 	}
-	r.own[g]++
 }
 
 // discount undoes count.
 func (r *chatRoom) discount(g chatGuest) {
-	r.guests--
 	if r.own[g] > 1 {
-		r.spare--
 		r.own[g]--
-	} else {
-		delete(r.own, g)
+		return
 	}
+	delete(r.own, g)
+	r.guests--
 }
 
 // noPlace refuses a client for now.
