@@ -60,28 +60,6 @@ func TestGroupRetryAfterMayBeForEver(t *testing.T) {
 	}
 }
 
-// A large message that leaves slowly is a use of the connection.
-func TestIdleSparesALongWrite(t *testing.T) {
-	eachRole(t, Options{IdleTimeout: 10 * time.Second}, func(t *testing.T, c *Conn, p *testPeer) {
-		start := time.Now()
-		wrote := started(func() error { return c.Write(background, Binary, make([]byte, 2<<20)) })
-		ended := p.meanwhile(func() {
-			b := make([]byte, 32<<10)
-			for {
-				<-time.After(time.Second)
-				if _, err := p.conn.Read(b); err != nil {
-					return
-				}
-			}
-		})
-		if err := <-wrote; err != nil {
-			t.Errorf("Write = %v after %v", err, time.Since(start))
-		}
-		c.CloseNow()
-		ended()
-	})
-}
-
 // A heldClose takes its time to close.
 type heldClose struct {
 	*simConn
@@ -213,19 +191,4 @@ func TestGroupDoesNotCountWhoHasNoAddress(t *testing.T) {
 	if key := addressKey(b.RemoteAddr().String()); key != "" {
 		t.Errorf("a client without an address counts as %q", key)
 	}
-}
-
-// A control frame behind the pong is no message that waits to be read.
-func TestKeepaliveSkimsControlFrames(t *testing.T) {
-	eachRole(t, beating, func(t *testing.T, c *Conn, p *testPeer) {
-		pinged := startPing(background, c)
-		payload := p.readPing("Ping")
-		pong := p.frame(OpPong, true, payload)
-		p.writeBytes(append(pong, p.frame(OpPong, true, "more")...))
-		wantPong(t, "Ping", pinged, 0)
-		<-time.After(time.Hour)
-		if c.Err() == nil {
-			t.Error("a peer that is silent for an hour is not noticed; nobody has a message to read")
-		}
-	})
 }

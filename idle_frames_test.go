@@ -46,3 +46,25 @@ func TestIdleIsNotPutOffByAPong(t *testing.T) {
 		c.CloseNow()
 	})
 }
+
+// A large message that leaves slowly is a use of the connection.
+func TestIdleSparesALongWrite(t *testing.T) {
+	eachRole(t, Options{IdleTimeout: 10 * time.Second}, func(t *testing.T, c *Conn, p *testPeer) {
+		start := time.Now()
+		wrote := started(func() error { return c.Write(background, Binary, make([]byte, 2<<20)) })
+		ended := p.meanwhile(func() {
+			b := make([]byte, 32<<10)
+			for {
+				<-time.After(time.Second)
+				if _, err := p.conn.Read(b); err != nil {
+					return
+				}
+			}
+		})
+		if err := <-wrote; err != nil {
+			t.Errorf("Write = %v after %v", err, time.Since(start))
+		}
+		c.CloseNow()
+		ended()
+	})
+}

@@ -220,6 +220,21 @@ func TestKeepaliveSeesThePeersCloseWithoutAReader(t *testing.T) {
 	})
 }
 
+// A control frame behind the pong is no message that waits to be read.
+func TestKeepaliveSkimsControlFrames(t *testing.T) {
+	eachRole(t, beating, func(t *testing.T, c *Conn, p *testPeer) {
+		pinged := startPing(background, c)
+		payload := p.readPing("Ping")
+		pong := p.frame(OpPong, true, payload)
+		p.writeBytes(append(pong, p.frame(OpPong, true, "more")...))
+		wantPong(t, "Ping", pinged, 0)
+		<-time.After(time.Hour)
+		if c.Err() == nil {
+			t.Error("a peer that is silent for an hour is not noticed; nobody has a message to read")
+		}
+	})
+}
+
 // A peer that does not take the ping is given up by WriteTimeout, earlier.
 func TestKeepaliveLeavesWritesToTheirTimeout(t *testing.T) {
 	o := beating

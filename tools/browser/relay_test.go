@@ -22,18 +22,25 @@ const (
 	relayServer  = "\x81\x00" + "\x88\x02\x03\xe8"
 )
 
-// talk lets a server that says its part at once and a browser exchange the streams over a relay.
-func talk(t *testing.T, browsers, servers string) *relay {
+// relayTo starts a relay to a listener.
+func relayTo(t *testing.T) (net.Listener, *relay) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
 	r, err := startRelay(l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l, r
+}
+
+// talk lets a server that says its part at once and a browser exchange the streams over a relay.
+func talk(t *testing.T, browsers, servers string) *relay {
+	t.Helper()
+	l, r := relayTo(t)
+	defer l.Close()
 	defer r.stop()
 	heard := make(chan string, 1)
 	go func() {
@@ -130,15 +137,8 @@ func TestRelayHoldsAndCuts(t *testing.T) {
 }
 
 func TestRelayStrandsOnlyTheConnectionsThatThereAre(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, r := relayTo(t)
 	defer l.Close()
-	r, err := startRelay(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer r.stop()
 	// wants reads all that there is in time.
 	wants := func(from net.Conn, want string) {

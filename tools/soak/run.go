@@ -82,7 +82,7 @@ func (s *soak) keepBusy() error {
 
 // warmUp has both sides open once what they keep ever after, and notes what they hold then.
 func (s *soak) warmUp() (err error) {
-	if s.baseOwn, s.baseServer, err = s.usages(); err != nil {
+	if s.baseOwn, s.baseServer, err = s.usages(""); err != nil {
 		return err
 	}
 	for _, addr := range s.addrs {
@@ -102,9 +102,10 @@ func (s *soak) warmUp() (err error) {
 	return err
 }
 
-func (s *soak) usages() (own, server usage, err error) {
+// usages are those of both sides, after the server has obeyed a command or none.
+func (s *soak) usages(command string) (own, server usage, err error) {
 	own, err = ownUsage()
-	server, failed := s.server.usage("")
+	server, failed := s.server.usage(command)
 	return own, server, errors.Join(err, failed)
 }
 
@@ -112,9 +113,7 @@ func (s *soak) usages() (own, server usage, err error) {
 // system is a matter of chance, and more than what connections need.
 func (s *soak) sample() (own, server usage, err error) {
 	trim()
-	own, err = ownUsage()
-	server, failed := s.server.usage(trimCommand)
-	return own, server, errors.Join(err, failed)
+	return s.usages(trimCommand)
 }
 
 // watch takes samples and prints reports until the time is over.
@@ -175,7 +174,7 @@ func (s *soak) await(good func(own, server usage) bool) (own, server usage, err 
 	pace := time.NewTicker(100 * time.Millisecond)
 	defer pace.Stop()
 	for {
-		own, server, err = s.usages()
+		own, server, err = s.usages("")
 		if err != nil || good(own, server) {
 			return own, server, err
 		}
